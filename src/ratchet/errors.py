@@ -1,0 +1,58 @@
+"""The errors a caller may meet, one family tree.
+
+    RatchetError
+    └── InputError            bad input, refused at the door (exit status 2)
+        ├── PolicyError       a policy file that is missing, damaged, unsupported or does not fit
+        ├── TaskError         a task, mode, space or environment that cannot be used
+        ├── BudgetError       a budget that cannot be spent
+        ├── SeedError         a seed list that is unusable or meets the training seeds
+        ├── RecipeError       a recipe with an unknown key or a value out of range
+        └── LedgerError       a ledger or run directory that cannot be read or written
+
+A message is one sentence (or two) that names the field, the value and what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RatchetError(Exception):
+    """Base of every error that Ratchet raises on purpose."""
+
+
+class InputError(RatchetError):
+    """Input that is refused before anything is written."""
+
+
+class PolicyError(InputError):
+    """A policy that is missing, damaged, unsupported or does not fit its task."""
+
+
+class TaskError(InputError):
+    """A task, mode, space or environment that cannot be used."""
+
+
+class BudgetError(InputError):
+    """A budget that cannot be spent."""
+
+
+class SeedError(InputError):
+    """A seed list that is unusable, or that meets the training seeds."""
+
+
+class RecipeError(InputError):
+    """A recipe or setting with an unknown key or a value out of range."""
+
+
+class LedgerError(InputError):
+    """A ledger or run directory that cannot be read or written."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'? `` text for the nearest known word, or the list of all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    listing = ", ".join(names)
+    return f"did you mean {near[0]!r}? (known: {listing})" if near else f"known: {listing}"

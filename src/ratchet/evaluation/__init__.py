@@ -1,0 +1,1 @@
+"""Knowing it: evaluation on fixed seeds, statistics, forgetting, and the pawl."""

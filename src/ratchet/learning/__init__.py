@@ -1,0 +1,1 @@
+"""Getting better: advantages, the PPO loss, anchors and the trainer."""

@@ -1,0 +1,1 @@
+"""Remembering it: one SQLite file, and the public index beside it."""

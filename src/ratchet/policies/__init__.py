@@ -1,0 +1,1 @@
+"""Who plays: networks, scopes, actors, checkpoints, and the files of other libraries."""

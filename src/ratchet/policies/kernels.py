@@ -1,0 +1,365 @@
+"""Compiled kernels of a multilayer perceptron: acting row by row, and learning in batches.
+
+Two forward passes stand here on purpose. `act` computes every row by itself, in one fixed order of
+operations, so that an action does not depend on who else is in the batch: an evaluation of 500 seeds at
+once is the evaluation of 500 seeds one by one, bit for bit. `forward` and `backward` are matrix
+products over a mini-batch, three times as fast a row, for learning.
+
+A trunk is a flat float32 vector: for each layer the weight ``(out, in)`` row by row, then the bias.
+``sizes`` holds the widths: input, hidden …, output. The activation stands after every layer but the
+last, or after the last too if `activate_last`.
+
+Numba's cache does not see a change in a function of another file: everything called here is defined
+here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+TANH, RELU, ELU, LEAKY_RELU = 0, 1, 2, 3
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "elu": ELU, "leaky_relu": LEAKY_RELU}
+
+# `contract` allows fused multiply-add, and nothing that would change the order of a sum.
+_FLAGS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz"},
+}
+
+_BLOCK = 4
+"""Rows that `act` computes together; a short last block is padded, so that all rows run one code."""
+
+f32 = np.float32
+
+
+@njit(inline="always", **_FLAGS)
+def _tanh(x: Any) -> Any:
+    # Rational minimax approximation on ±7.905 (beyond it, float32 tanh is ±1): below 3e-7 from tanh
+    # everywhere, and unlike the library call it runs in vector registers.
+    x = min(max(x, f32(-7.90531110763549805)), f32(7.90531110763549805))
+    s = x * x
+    p = f32(-2.76076847742355e-16)
+    p = p * s + f32(2.00018790482477e-13)
+    p = p * s + f32(-8.60467152213735e-11)
+    p = p * s + f32(5.12229709037114e-08)
+    p = p * s + f32(1.48572235717979e-05)
+    p = p * s + f32(6.37261928875436e-04)
+    p = p * s + f32(4.89352455891786e-03)
+    q = f32(1.19825839466702e-06)
+    q = q * s + f32(1.18534705686654e-04)
+    q = q * s + f32(2.26843463243900e-03)
+    q = q * s + f32(4.89352518554385e-03)
+    return x * p / q
+
+
+@njit(inline="always", **_FLAGS)
+def _activate(row: Any, activation: Any) -> None:
+    if activation == TANH:
+        for c in range(row.size):
+            row[c] = _tanh(row[c])
+    elif activation == RELU:
+        for c in range(row.size):
+            row[c] = max(row[c], f32(0.0))
+    elif activation == ELU:
+        for c in range(row.size):
+            if row[c] < f32(0.0):
+                row[c] = f32(math.expm1(row[c]))
+    else:
+        for c in range(row.size):
+            if row[c] < f32(0.0):
+                row[c] *= f32(0.01)
+
+
+@njit(inline="always", **_FLAGS)
+def _deactivate(gradient: Any, output: Any, activation: Any) -> None:
+    """Multiply the gradient of one row by the activation's slope, taken from its output."""
+    if activation == TANH:
+        for c in range(output.size):
+            gradient[c] *= f32(1.0) - output[c] * output[c]
+    elif activation == RELU:
+        for c in range(output.size):
+            if output[c] <= f32(0.0):
+                gradient[c] = f32(0.0)
+    elif activation == ELU:
+        for c in range(output.size):
+            if output[c] < f32(0.0):
+                gradient[c] *= output[c] + f32(1.0)
+    else:
+        for c in range(output.size):
+            if output[c] < f32(0.0):
+                gradient[c] *= f32(0.01)
+
+
+@njit(**_FLAGS)
+def act(
+    x: Any, sizes: Any, transposed: Any, activation: Any, activate_last: Any, latent: Any
+) -> Any:
+    """Return the outputs ``(n, out)`` of a trunk, each row computed by itself.
+
+    `transposed` is the trunk with every weight as ``(in, out)``. `latent` ``(n, width)`` receives the
+    input of the last layer; pass an array of no rows where nobody asks for it.
+    """
+    n = x.shape[0]
+    layers = sizes.size - 1
+    widest = sizes.max()
+    out = np.empty((n, sizes[layers]), dtype=np.float32)
+    here = np.zeros((_BLOCK, widest), dtype=np.float32)
+    there = np.zeros((_BLOCK, widest), dtype=np.float32)
+    for start in range(0, n, _BLOCK):
+        rows = min(_BLOCK, n - start)
+        for r in range(_BLOCK):
+            source = start + min(r, rows - 1)
+            for c in range(sizes[0]):
+                here[r, c] = x[source, c]
+        offset = 0
+        for layer in range(layers):
+            wide, high = sizes[layer], sizes[layer + 1]
+            if layer == layers - 1 and latent.shape[0] > 0:
+                for r in range(rows):
+                    for c in range(wide):
+                        latent[start + r, c] = here[r, c]
+            weight = transposed[offset : offset + wide * high].reshape(wide, high)
+            bias = transposed[offset + wide * high : offset + wide * high + high]
+            offset += wide * high + high
+            o0, o1, o2, o3 = there[0, :high], there[1, :high], there[2, :high], there[3, :high]
+            for c in range(high):
+                o0[c] = bias[c]
+                o1[c] = bias[c]
+                o2[c] = bias[c]
+                o3[c] = bias[c]
+            for i in range(wide):
+                a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
+                for c in range(high):
+                    w = weight[i, c]
+                    o0[c] += a0 * w
+                    o1[c] += a1 * w
+                    o2[c] += a2 * w
+                    o3[c] += a3 * w
+            if layer < layers - 1 or activate_last:
+                _activate(o0, activation)
+                _activate(o1, activation)
+                _activate(o2, activation)
+                _activate(o3, activation)
+            here, there = there, here
+        for r in range(rows):
+            for c in range(sizes[layers]):
+                out[start + r, c] = here[r, c]
+    return out
+
+
+@njit(**_FLAGS)
+def forward(
+    x: Any, sizes: Any, trunk: Any, activation: Any, activate_last: Any, kept: Any
+) -> Any:
+    """Return the outputs ``(n, out)`` of a trunk over a mini-batch, a view of `kept`.
+
+    `kept`, flat, at least ``n * sum(sizes[1:])``, receives every layer's output, for `backward`.
+    """
+    n = x.shape[0]
+    layers = sizes.size - 1
+    offset, at = 0, 0
+    below = x
+    for layer in range(layers):
+        wide, high = sizes[layer], sizes[layer + 1]
+        weight = trunk[offset : offset + wide * high].reshape(high, wide)
+        bias = trunk[offset + wide * high : offset + wide * high + high]
+        offset += wide * high + high
+        out = kept[at : at + n * high].reshape(n, high)
+        at += n * high
+        np.dot(below, weight.T, out)
+        active = layer < layers - 1 or activate_last
+        for r in range(n):
+            row = out[r]
+            for c in range(high):
+                row[c] += bias[c]
+            if active:
+                _activate(row, activation)
+        below = out
+    return below
+
+
+@njit(**_FLAGS)
+def backward(
+    x: Any,
+    sizes: Any,
+    trunk: Any,
+    activation: Any,
+    activate_last: Any,
+    kept: Any,
+    d_out: Any,
+    d_trunk: Any,
+    d_x: Any,
+    scratch: Any,
+) -> None:
+    """Write the gradient of a trunk into `d_trunk`, given the one of its outputs.
+
+    `kept` is what `forward` left. `d_x` receives the gradient of the inputs, if it has rows. `scratch`
+    is ``(2, at least n * widest)``. `d_out` is overwritten if the last layer is activated.
+    """
+    n = x.shape[0]
+    layers = sizes.size - 1
+    offset = 0
+    at = 0
+    for layer in range(layers):
+        offset += sizes[layer] * sizes[layer + 1] + sizes[layer + 1]
+        at += n * sizes[layer + 1]
+    gradient = d_out
+    side = 0
+    for layer in range(layers - 1, -1, -1):
+        wide, high = sizes[layer], sizes[layer + 1]
+        offset -= wide * high + high
+        at -= n * high
+        weight = trunk[offset : offset + wide * high].reshape(high, wide)
+        d_weight = d_trunk[offset : offset + wide * high].reshape(high, wide)
+        d_bias = d_trunk[offset + wide * high : offset + wide * high + high]
+        if layer == layers - 1 and activate_last:
+            out = kept[at : at + n * high].reshape(n, high)
+            for r in range(n):
+                _deactivate(gradient[r], out[r], activation)
+        below = x
+        if layer > 0:
+            below = kept[at - n * wide : at].reshape(n, wide)
+        np.dot(gradient.T, below, d_weight)
+        d_bias[:] = f32(0.0)
+        for r in range(n):
+            row = gradient[r]
+            for c in range(high):
+                d_bias[c] += row[c]
+        if layer > 0:
+            lower = scratch[side, : n * wide].reshape(n, wide)
+            np.dot(gradient, weight, lower)
+            for r in range(n):
+                _deactivate(lower[r], below[r], activation)
+            gradient = lower
+            side = 1 - side
+        elif d_x.shape[0] > 0:
+            np.dot(gradient, weight, d_x)
+
+
+@njit(inline="always", **_FLAGS)
+def _mix(z: Any) -> Any:
+    # SplitMix64's finaliser (Steele, Lea and Flood 2014).
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(inline="always", **_FLAGS)
+def _uniform(seed: Any, step: Any, component: Any) -> Any:
+    """Return a number in (0, 1) that depends on seed, step and component alone."""
+    z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    z = _mix(z ^ (np.uint64(step) * np.uint64(0xD1342543DE82EF95) + np.uint64(1)))
+    z = _mix(z ^ (np.uint64(component) * np.uint64(0xA0761D6478BD642F) + np.uint64(3)))
+    return (np.float64(z >> np.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
+
+
+@njit(inline="always", **_FLAGS)
+def _normal(seed: Any, step: Any, component: Any) -> Any:
+    """Return a standard normal number that depends on seed, step and component alone."""
+    u = _uniform(seed, step, 2 * component)
+    v = _uniform(seed, step, 2 * component + 1)
+    return math.sqrt(-2.0 * math.log(u)) * math.cos(2.0 * math.pi * v)
+
+
+@njit(**_FLAGS)
+def choose_discrete(
+    logits: Any, masks: Any, seeds: Any, steps: Any, greedy: Any, actions: Any, log_probs: Any
+) -> Any:
+    """Choose one action a row, and its log-probability over the legal ones.
+
+    `masks` ``(n, k)`` bool, or an array of no rows if all are legal. Returns the first row without a
+    legal action, or -1.
+    """
+    n, k = logits.shape
+    masked = masks.shape[0] > 0
+    for r in range(n):
+        best, top = -1, 0.0
+        for c in range(k):
+            if (not masked or masks[r, c]) and (best < 0 or logits[r, c] > top):
+                best, top = c, np.float64(logits[r, c])
+        if best < 0:
+            return r
+        total = 0.0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                total += math.exp(np.float64(logits[r, c]) - top)
+        chosen = best
+        if not greedy:
+            left = _uniform(seeds[r], steps[r], 0) * total
+            for c in range(k):
+                if not masked or masks[r, c]:
+                    chosen = c
+                    left -= math.exp(np.float64(logits[r, c]) - top)
+                    if left <= 0.0:
+                        break
+        actions[r] = chosen
+        log_probs[r] = np.float64(logits[r, chosen]) - top - math.log(total)
+    return -1
+
+
+@njit(**_FLAGS)
+def choose_box(
+    means: Any, std: Any, seeds: Any, steps: Any, greedy: Any, actions: Any, log_probs: Any
+) -> None:
+    """Draw one action a row from normals with `std` ``(n, k)``, with the sum of its log-densities."""
+    n, k = means.shape
+    for r in range(n):
+        total = 0.0
+        for c in range(k):
+            z = 0.0 if greedy else _normal(seeds[r], steps[r], c)
+            actions[r, c] = means[r, c] + np.float32(std[r, c] * z)
+            d = (np.float64(actions[r, c]) - means[r, c]) / std[r, c]
+            total += -0.5 * d * d - math.log(std[r, c]) - 0.9189385332046727
+        log_probs[r] = total
+
+
+@njit(**_FLAGS)
+def choose_state_dependent(
+    means: Any, latent: Any, scale: Any, epsilon: Any, seeds: Any, greedy: Any, actions: Any, log_probs: Any
+) -> None:
+    """Draw one action a row with noise linear in the features, its matrix drawn once an episode.
+
+    `scale` ``(features, k)`` is the standard deviation of the matrix's entries.
+    """
+    n, k = means.shape
+    for r in range(n):
+        total = 0.0
+        for c in range(k):
+            noise, variance = 0.0, 0.0
+            for f in range(latent.shape[1]):
+                size = np.float64(scale[f, c]) * latent[r, f]
+                variance += size * size
+                if not greedy:
+                    noise += size * _normal(seeds[r], np.int64(-1), f * k + c)
+            std = math.sqrt(variance + epsilon)
+            actions[r, c] = means[r, c] + np.float32(noise)
+            d = (np.float64(actions[r, c]) - means[r, c]) / std
+            total += -0.5 * d * d - math.log(std) - 0.9189385332046727
+        log_probs[r] = total
+
+
+@njit(**_FLAGS)
+def choose_uniformly(masks: Any, seeds: Any, steps: Any, actions: Any) -> Any:
+    """Choose a legal action a row, each as likely; returns the first row without one, or -1."""
+    n, k = masks.shape
+    for r in range(n):
+        legal = 0
+        for c in range(k):
+            if masks[r, c]:
+                legal += 1
+        if legal == 0:
+            return r
+        left = int(_uniform(seeds[r], steps[r], 0) * legal)
+        for c in range(k):
+            if masks[r, c]:
+                if left == 0:
+                    actions[r] = c
+                    break
+                left -= 1
+    return -1

@@ -1,0 +1,221 @@
+"""A policy that can be differentiated: its parameters as one flat vector, and their gradient as another.
+
+The loss is a function over arrays (`ratchet.learning.loss`); a network only carries arrays forward and
+gradients backward. So there is one loss, one optimizer and one meaning of a scope for every network and
+device: `CompiledNetwork` here, and `ratchet.policies.mlp.TorchNetwork` for accelerators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.policies import kernels
+from ratchet.policies.actor import trunk_sizes, trunk_tensors
+from ratchet.policies.policy import Policy, Tensors
+
+FloatArray = NDArray[np.float32]
+
+PolicyHead = Callable[[FloatArray, FloatArray], FloatArray | None]
+"""From the actor's outputs ``(n, k)`` and last features ``(n, f)`` to the gradient of the outputs; None
+leaves the actor without one."""
+
+ValueHead = Callable[[FloatArray], FloatArray]
+"""From values ``(n,)`` to their gradient ``(n,)``."""
+
+
+class Layout:
+    """Where each named tensor lies in the flat vector."""
+
+    def __init__(self, policy: Policy) -> None:
+        names = trunk_tensors(policy.spec)
+        self.order = [*names["shared"], *names["actor"], *names["critic"]]
+        if "log_std" in policy.tensors:
+            self.order.append("log_std")
+        self.shapes = policy.spec.tensor_shapes()
+        self.slices: dict[str, slice] = {}
+        offset = 0
+        for name in self.order:
+            size = int(np.prod(self.shapes[name]))
+            self.slices[name] = slice(offset, offset + size)
+            offset += size
+        self.size = offset
+
+    def pack(self, tensors: Tensors) -> FloatArray:
+        """Return the tensors as one new flat vector."""
+        return np.concatenate([tensors[name].ravel() for name in self.order]).astype(np.float32)
+
+    def unpack(self, flat: FloatArray) -> dict[str, FloatArray]:
+        """Return copies of the named tensors."""
+        return {
+            name: flat[where].reshape(self.shapes[name]).copy()
+            for name, where in self.slices.items()
+        }
+
+    def mask(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return a flat mask that is true on the named tensors."""
+        mask = np.zeros(self.size, dtype=np.bool_)
+        for name in names:
+            mask[self.slices[name]] = True
+        return mask
+
+    def span(self, names: Sequence[str]) -> slice:
+        """Return the slice that neighbouring tensors fill together."""
+        if not names:
+            return slice(0, 0)
+        return slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
+
+
+class Network(Protocol):
+    """What the learner needs of a network."""
+
+    layout: Layout
+    parameters: FloatArray
+    gradient: FloatArray
+
+    def values(self, x: FloatArray) -> FloatArray:
+        """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
+        ...
+
+    def outputs(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
+        ...
+
+    def differentiate(
+        self, x: FloatArray, policy_head: PolicyHead | None, value_head: ValueHead
+    ) -> None:
+        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
+        ...
+
+
+class _Trunk:
+    """One trunk's slice of the parameters, with the memory that its passes need."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        parameters: FloatArray,
+        gradient: FloatArray,
+        activation: int,
+        *,
+        activate_last: bool = False,
+    ) -> None:
+        self.sizes = np.array(sizes, dtype=np.int64)
+        self.parameters = parameters
+        self.gradient = gradient
+        self.activation = activation
+        self.activate_last = activate_last
+        self._rows = 0
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return outputs ``(n, out)``: a view that the next pass overwrites."""
+        if len(x) > self._rows:
+            self._rows = len(x)
+            self.kept = np.empty(self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
+            self.scratch = np.empty((2, self._rows * int(self.sizes.max())), dtype=np.float32)
+        result: FloatArray = kernels.forward(
+            x, self.sizes, self.parameters, self.activation, self.activate_last, self.kept
+        )
+        return result
+
+    def features(self, x: FloatArray) -> FloatArray:
+        """Return the input of the last layer, as the latest `forward` of `x` computed it."""
+        if len(self.sizes) == 2:
+            return x
+        n, width = len(x), int(self.sizes[-2])
+        end = n * int(self.sizes[1:-1].sum())
+        return self.kept[end - n * width : end].reshape(n, width)
+
+    def backward(self, x: FloatArray, d_out: FloatArray, d_x: FloatArray) -> None:
+        """Fill the gradient, and `d_x` if it has rows, after a `forward` of the same `x`."""
+        kernels.backward(
+            x,
+            self.sizes,
+            self.parameters,
+            self.activation,
+            self.activate_last,
+            self.kept,
+            d_out,
+            self.gradient,
+            d_x,
+            self.scratch,
+        )
+
+
+_NO_ROWS = np.empty((0, 0), dtype=np.float32)
+
+
+class CompiledNetwork:
+    """A multilayer perceptron on the CPU, in compiled kernels; actor and critic run side by side.
+
+    The two trunks share nothing but the mini-batch, so each has its own thread; every sum is still
+    taken in one order, and results do not depend on timing.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        spec = policy.spec
+        self.layout = Layout(policy)
+        self.parameters = self.layout.pack(policy.tensors)
+        self.gradient = np.zeros_like(self.parameters)
+        activation = kernels.ACTIVATIONS[spec.activation]
+        names, sizes = trunk_tensors(spec), trunk_sizes(spec)
+
+        def trunk(name: str, *, activate_last: bool = False) -> _Trunk:
+            where = self.layout.span(names[name])
+            return _Trunk(
+                sizes[name],
+                self.parameters[where],
+                self.gradient[where],
+                activation,
+                activate_last=activate_last,
+            )
+
+        self._actor, self._critic = trunk("actor"), trunk("critic")
+        self._shared = trunk("shared", activate_last=True) if spec.shared else None
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="critic")
+
+    def values(self, x: FloatArray) -> FloatArray:
+        """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
+        seen = x if self._shared is None else self._shared.forward(x)
+        return self._critic.forward(seen)[:, 0].copy()
+
+    def outputs(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
+        seen = x if self._shared is None else self._shared.forward(x)
+        outputs = self._actor.forward(seen).copy()
+        return outputs, self._actor.features(seen).copy()
+
+    def differentiate(
+        self, x: FloatArray, policy_head: PolicyHead | None, value_head: ValueHead
+    ) -> None:
+        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
+        if self._shared is None:
+            critic = self._pool.submit(self._differentiate_critic, x, value_head, _NO_ROWS)
+            self._differentiate_actor(x, policy_head, _NO_ROWS)
+            critic.result()
+            return
+        seen = self._shared.forward(x)
+        d_actor, d_critic = np.zeros_like(seen), np.zeros_like(seen)
+        self._differentiate_critic(seen, value_head, d_critic)
+        self._differentiate_actor(seen, policy_head, d_actor)
+        self._shared.backward(x, d_actor + d_critic, _NO_ROWS)
+
+    def _differentiate_actor(
+        self, x: FloatArray, policy_head: PolicyHead | None, d_x: FloatArray
+    ) -> None:
+        d_outputs = None
+        if policy_head is not None:
+            outputs = self._actor.forward(x)
+            d_outputs = policy_head(outputs, self._actor.features(x))
+        if d_outputs is None:
+            self._actor.gradient[:] = 0.0
+        else:
+            self._actor.backward(x, d_outputs, d_x)
+
+    def _differentiate_critic(self, x: FloatArray, value_head: ValueHead, d_x: FloatArray) -> None:
+        d_values = value_head(self._critic.forward(x)[:, 0])
+        self._critic.backward(x, d_values.reshape(-1, 1), d_x)

@@ -1,0 +1,1 @@
+"""Showing it: tables, plots, Markdown and HTML, each number a query over the ledger."""

@@ -1,0 +1,1 @@
+"""Playing: trajectories and the collectors that make them."""

@@ -1,0 +1,1 @@
+"""What is played: tasks, their modes, and the vector environments they make."""

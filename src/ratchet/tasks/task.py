@@ -1,0 +1,131 @@
+"""A task: what is played. It makes vector environments and names its modes and episode metrics.
+
+An environment made by a task never resets itself: the caller says which copies begin an episode, with
+which seed and in which mode, so that every episode in the ledger has a seed that it can be replayed
+from, and an evaluation plays each of its seeds once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.spaces import Space
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+
+from ratchet.errors import TaskError, did_you_mean
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One named setting of a task's hidden dynamics; never in the observation, always in the record."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
+    """`n` copies of an environment that wait after an episode's end until they are told to begin anew.
+
+    `reset` and `step` are Gymnasium's, with ``AutoresetMode.DISABLED``. A copy whose episode has ended
+    is skipped by `step`: it repeats its last observation, with reward 0 and neither flag set, and its
+    simulator is not touched. `live` says which copies are in an episode. `steps_executed` counts what
+    the simulators really executed: the sum over copies, the number that budgets are held against.
+
+    Observations are float32 of shape ``(n, size)``, flat, one-hot where the space is Discrete.
+    ``info["action_mask"]``, if the task has masks, is bool of shape ``(n, actions)``.
+    ``info["metrics"]`` holds float64 ``(n,)`` per episode metric, valid where an episode just ended.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.DISABLED}
+
+    num_envs: int
+    live: BoolArray
+    steps_executed: int = 0
+
+    @abstractmethod
+    def begin(self, copies: IntArray, seeds: Sequence[int], modes: IntArray) -> None:
+        """Begin an episode in each of the named copies, with its own seed, in its own mode."""
+
+    @abstractmethod
+    def advance(
+        self, actions: NDArray[Any], moving: BoolArray
+    ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
+        """Step the copies that are both `moving` and live; the others stand still."""
+
+    @property
+    @abstractmethod
+    def observations(self) -> FloatArray:
+        """The current observation of every copy, ``(n, size)``; valid until the next call."""
+
+    @property
+    def masks(self) -> BoolArray | None:
+        """The current legal actions of every copy, ``(n, actions)``, or None if all always are."""
+        return None
+
+    def reset(
+        self, *, seed: Any = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
+        """Begin episodes: `seed` an int or one a copy; options ``reset_mask`` and ``modes``."""
+        chosen = options or {}
+        which = np.flatnonzero(chosen.get("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))
+        if seed is None:
+            seed = np.random.SeedSequence().entropy % (1 << 32)  # type: ignore[operator]
+        seeds = (
+            [seed + int(copy) for copy in which]
+            if isinstance(seed, int | np.integer)
+            else [int(seed[copy]) for copy in which]
+        )
+        modes = np.asarray(chosen.get("modes", np.zeros(self.num_envs)), dtype=np.int64)[which]
+        self.begin(which, seeds, modes)
+        masks = self.masks
+        return self.observations, {} if masks is None else {"action_mask": masks}
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
+        """Step every live copy."""
+        return self.advance(actions, self.live.copy())
+
+
+class Task(ABC):
+    """What is played. `modes` has at least one entry; a task without hidden dynamics has ``default``."""
+
+    name: str
+    modes: tuple[Mode, ...]
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    maximum_return: float | None = None
+    """The best return an episode can have, where one is known."""
+    metrics: tuple[str, ...] = ()
+    """Names of the episode metrics beside return and length."""
+    heuristic: Callable[[FloatArray], NDArray[Any]] | None = None
+    """A hand-written policy: observations ``(n, size)`` to actions, if the task has one."""
+
+    @abstractmethod
+    def make(self, count: int) -> EpisodeVectorEnv:
+        """Make `count` copies of the environment behind one vector environment."""
+
+    def mode_index(self, name: str | int) -> int:
+        """Return the index of a mode by its name.
+
+        Raises
+        ------
+        TaskError
+            If the task has no such mode.
+
+        """
+        names = [mode.name for mode in self.modes]
+        if str(name) not in names:
+            raise TaskError(
+                f"task {self.name!r} has no mode {str(name)!r}: {did_you_mean(str(name), names)}"
+            )
+        return names.index(str(name))

@@ -1,0 +1,13 @@
+"""Settings that every test shares."""
+
+import os
+
+from hypothesis import settings
+
+# The first call of a compiled kernel loads or compiles it: a deadline would fail on that, and on nothing else.
+settings.register_profile("ratchet", deadline=None, max_examples=50)
+settings.load_profile("ratchet")
+
+# One thread a product: the tests run beside each other on few cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
