@@ -11,7 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -175,6 +175,13 @@ def compare_episodes(
     }
     all_equal = all(each.equal == n for each in compared.values())
     same_policy = same_weights or (action_agreement == 1.0 and all_equal)
+    if same_policy:
+        # Newcombe's interval has a width for equal pairs; one policy differs from itself by 0.
+        nothing = Interval(0.0, 0.0, 0.0)
+        compared = {
+            name: replace(each, difference=nothing) if each.equal == n else each
+            for name, each in compared.items()
+        }
     main = compared[metric]
     if same_policy:
         sentence = _same(names, main, n, same_weights=same_weights)
@@ -249,7 +256,7 @@ def _different(
     action_agreement: float | None,
 ) -> str:
     gap = main.difference
-    interval = f"{confidence:.4g} interval {gap.low:+.4g} to {gap.high:+.4g}, {n} pairs"
+    interval = f"{100 * confidence:.4g}% interval {gap.low:+.4g} to {gap.high:+.4g}, {n} pairs"
     chance = f"probability of improvement {main.probability_of_improvement.estimate:.2f}"
     if gap.excludes(0.0):
         word = "better" if gap.estimate > 0 else "worse"

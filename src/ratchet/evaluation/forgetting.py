@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -196,6 +197,8 @@ def _row(
 
 
 def _figure(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return f"{interval.estimate:+.4g} (one pair, no interval)"
     return f"{interval.estimate:+.4g} ({interval.low:+.4g} to {interval.high:+.4g})"
 
 

@@ -8,6 +8,8 @@ Invariants:
   Technometrics 24:295-300). A checkpoint that fails one condition in truth passes that test with
   probability at most 1 - confidence, and so passes all of them no more often: no correction for
   the number of modes is needed. More modes make acceptance rarer, never easier.
+- The level holds as well as the bound does (see `one_sided_lower`). No bound sees a loss that is
+  rare and large and was not met: where few pairs differ, evaluate more episodes.
 - Without evidence nothing moves: too few episodes, or the same policy, is a rejection.
 """
 
@@ -218,9 +220,7 @@ def _reason(
     where = "the mean over all modes" if target is None else f"mode {target}"
     goal = pooled if target is None else bounds[target]
     assert goal is not None
-    figures = (
-        f"{goal.mean:+.4g} on average, at least {goal.lower:+.4g} at {confidence:.4g} confidence"
-    )
+    figures = f"{goal.mean:+.4g} on average, at least {goal.lower:+.4g} at {100 * confidence:.4g}% confidence"
     if not goal.passed:
         return f"no improvement is shown on {where}: {figures}"
     lost = {mode: bound for mode, bound in bounds.items() if not bound.passed}

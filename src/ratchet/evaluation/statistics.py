@@ -165,7 +165,7 @@ def _bca(
         bias = acceleration = 0.0
     at = []
     for z in normal_quantiles:
-        shrink = 1.0 - acceleration * (bias + z)
+        shrink = 1.0 - acceleration * (bias + z) if math.isfinite(z) else 0.0
         moved = bias + (bias + z) / shrink if shrink > 0.0 else math.copysign(math.inf, z)
         at.append(float(ndtr(moved)))
     return [float(v) * spread + centre for v in (estimate, *np.quantile(drawn, at))]
@@ -348,9 +348,12 @@ def clustered_mean(matrix: ArrayLike, confidence: float = 0.95) -> Interval:
 def one_sided_lower(differences: ArrayLike, confidence: float = 0.95) -> float:
     """Return the lower confidence bound of the mean of paired `differences[n]`, for the pawl.
 
-    The bound is BCa's, with the normal quantile replaced by sqrt(n / (n - 1)) times Student's
-    (the expanded percentile of Hesterberg 2015): a plain bootstrap of ten pairs errs in 8% of
-    cases where it states 5%. For many pairs the two agree. One pair has no bound: NaN.
+    The bound is BCa's, with the normal quantile replaced by sqrt(m / (m - 1)) times Student's with
+    m - 1 degrees of freedom (the expanded percentile of Hesterberg 2015), where m counts the pairs
+    that differ. A plain bootstrap of ten pairs errs in 8% of cases where it states 5%; and of a
+    hundred pairs of which four differ, in about 12%: pairs that tie, say at the task's maximum,
+    tell nothing of the size of the others. For many differing pairs this is BCa's own bound. One
+    pair has no bound: NaN.
 
     Raises
     ------
@@ -359,10 +362,16 @@ def one_sided_lower(differences: ArrayLike, confidence: float = 0.95) -> float:
 
     """
     values = checked(differences, name="differences")
-    n, upper = len(values), upper_tail(confidence, 1)
-    if n == 1:
+    upper = upper_tail(confidence, 1)
+    if len(values) == 1:
         return math.nan
-    z = -math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, upper))
+    moved = int(np.count_nonzero(values))
+    # A single differing pair has no spread of its own: the bound is the lowest mean drawn.
+    z = (
+        -math.sqrt(moved / (moved - 1)) * float(stdtrit(moved - 1, upper))
+        if moved > 1
+        else -math.inf
+    )
     return _bca(values, _mean, _mean_jackknife, [z])[1]
 
 

@@ -1,1 +1,43 @@
 """Remembering it: one SQLite file, and the public index beside it."""
+
+from ratchet.ledger.connection import Store
+from ratchet.ledger.files import write_atomically
+from ratchet.ledger.index import build_index, index_schema, update_index
+from ratchet.ledger.ledger import Ledger
+from ratchet.ledger.lock import RunLock
+from ratchet.ledger.rows import (
+    Checkpoint,
+    EpisodeReturns,
+    EpisodeRow,
+    Evaluation,
+    PolicyRow,
+    Run,
+    StepsSpent,
+    Training,
+    TrainingEpisodeRow,
+    TrainingEpisodes,
+    Verdict,
+)
+from ratchet.ledger.values import seed_hash
+
+__all__ = [
+    "Checkpoint",
+    "EpisodeReturns",
+    "EpisodeRow",
+    "Evaluation",
+    "Ledger",
+    "PolicyRow",
+    "Run",
+    "RunLock",
+    "StepsSpent",
+    "Store",
+    "Training",
+    "TrainingEpisodeRow",
+    "TrainingEpisodes",
+    "Verdict",
+    "build_index",
+    "index_schema",
+    "seed_hash",
+    "update_index",
+    "write_atomically",
+]

@@ -11,12 +11,14 @@ import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ratchet.errors import LedgerError
 from ratchet.ledger import schema
 from ratchet.ledger.files import explain
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -91,13 +93,10 @@ class Store:
         if self._depth:
             # An inner failure that a caller swallows must not leave half of its rows behind.
             name = f"inner_{self._depth}"
-            begin, commit, undo = (
-                f"SAVEPOINT {name}",
-                f"RELEASE {name}",
-                (f"ROLLBACK TO {name}", f"RELEASE {name}"),
-            )
+            begin, commit = f"SAVEPOINT {name}", f"RELEASE {name}"
+            undo = [f"ROLLBACK TO {name}", f"RELEASE {name}"]
         else:
-            begin, commit, undo = "BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",)
+            begin, commit, undo = "BEGIN IMMEDIATE", "COMMIT", ["ROLLBACK"]
         with _failures(self.path):
             self._connection.execute(begin)
             self._depth += 1
@@ -165,7 +164,9 @@ def _sentence(problem: sqlite3.Error, path: Path) -> str:
     if primary == sqlite3.SQLITE_CANTOPEN:
         return f"the ledger {path} cannot be opened; check that it is a file that you may write"
     if primary == sqlite3.SQLITE_IOERR:
-        return f"the disk that holds the ledger {path} failed ({problem}); free some space and resume"
+        return (
+            f"the disk that holds the ledger {path} failed ({problem}); free some space and resume"
+        )
     if primary == sqlite3.SQLITE_CONSTRAINT:
         return f"the ledger {path} refused a row: {problem}"
     return f"the ledger {path} cannot be used: {problem}"

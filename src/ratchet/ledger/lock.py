@@ -12,11 +12,13 @@ import fcntl
 import os
 import weakref
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ratchet.errors import LedgerError
 from ratchet.ledger.files import explain
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 LOCK_NAME = ".lock"
 """The lock's file name in the run directory; it holds the process id of the last holder."""
@@ -51,7 +53,9 @@ class RunLock:
 
         """
         if self._handle is not None:
-            raise LedgerError(f"the run directory {self.directory} is locked by this object already")
+            raise LedgerError(
+                f"the run directory {self.directory} is locked by this object already"
+            )
         path = self.directory / LOCK_NAME
         try:
             self.directory.mkdir(parents=True, exist_ok=True)

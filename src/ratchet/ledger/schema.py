@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ratchet.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MIGRATIONS: tuple[str, ...] = ("schema_001.sql",)
 """Scripts in order; the n-th brings a file from version n-1 to n."""

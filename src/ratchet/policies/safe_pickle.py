@@ -17,8 +17,9 @@ import math
 import pickle
 import pickletools
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class _Inert(metaclass=_Sealed):
     arguments: tuple[Any, ...]
     state: Any
 
-    def __new__(cls, *arguments: Any) -> _Inert:
+    def __new__(cls, *arguments: Any) -> Self:
         self = super().__new__(cls)
         self.arguments, self.state = arguments, None
         return self
@@ -128,24 +129,46 @@ def _build(shape: Any, dtype: Any, order: str, raw: Any) -> NDArray[np.float64]:
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
+class _Call:
+    """One of our functions, sealed: a pickle can call it and cannot change it."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_run", run)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._run(*arguments)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise pickle.UnpicklingError(f"it sets {name!r} on a function")
+
+    def __setstate__(self, state: object) -> NoReturn:
+        raise pickle.UnpicklingError("it sets the state of a function")
+
+
+@_Call
 def _reconstruct(subtype: Any = None, *_: Any) -> _Array:
     if subtype is not _ArrayType:
         raise pickle.UnpicklingError("it rebuilds an array of a class of its own")
     return _Array()
 
 
+@_Call
 def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any = "C", *_: Any) -> _Array:
     array = _Array()
     array.state = (1, shape, dtype, order == "F", raw)
     return array
 
 
+@_Call
 def _scalar(dtype: Any, raw: Any) -> _Array:
     array = _Array()
     array.state = (1, (), dtype, False, raw)
     return array
 
 
+@_Call
 def _encode(text: Any, encoding: Any = "latin1", *_: Any) -> bytes:
     # how protocols 0 to 2 write bytes
     if not isinstance(text, str) or encoding != "latin1":

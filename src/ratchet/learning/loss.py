@@ -1,0 +1,252 @@
+"""The PPO loss, once, as functions over arrays: from a network's outputs to the gradient of each.
+
+Clipped surrogate (Schulman et al. 2017), entropy bonus, and an optional KL anchor to a reference, for
+categorical actions with or without masks and for normal ones with any standard deviation; and the squared
+error of values. The gradients are written out by hand (the tests hold them against automatic
+differentiation), so that no network and no device needs a loss of its own, and so that the approximate KL
+of a mini-batch is known *before* its step. Losses are means over the batch; sums run in float64.
+
+The KL to the behaviour policy is the low-variance estimator ``mean(r - 1 - log r)`` (Schulman 2020). The
+anchor's KL is exact: ``KL(policy || reference)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+_FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_NO_ROWS = np.empty((0, 0), dtype=np.float32)
+_NO_MASK = np.empty((0, 0), dtype=np.bool_)
+
+
+class PolicyLoss(NamedTuple):
+    """Means over a mini-batch. `normalised_entropy` is the entropy over that of a uniform choice among
+    the legal actions (NaN for continuous actions)."""
+
+    surrogate: float
+    entropy: float
+    normalised_entropy: float
+    approx_kl: float
+    clip_fraction: float
+    anchor_kl: float
+
+
+@njit(inline="always", **_FLAGS)
+def _surrogate(log_ratio: Any, advantage: Any, clip: Any) -> Any:
+    """Return the loss of one transition, its slope in the log-probability, KL, and whether clipped."""
+    ratio = math.exp(log_ratio)
+    clipped = min(max(ratio, 1.0 - clip), 1.0 + clip)
+    free, bounded = ratio * advantage, clipped * advantage
+    loss = -min(free, bounded)
+    slope = -ratio * advantage if free <= bounded else 0.0
+    outside = 1.0 if abs(ratio - 1.0) > clip else 0.0
+    return loss, slope, (ratio - 1.0) - log_ratio, outside
+
+
+@njit(**_FLAGS)
+def _categorical(
+    logits: Any, masks: Any, actions: Any, old: Any, advantages: Any, clip: Any, bonus: Any,
+    reference: Any, beta: Any, d_logits: Any, sums: Any
+) -> None:
+    n, k = logits.shape
+    masked, anchored = masks.shape[0] > 0, reference.shape[0] > 0
+    log_p = np.empty(k)
+    log_q = np.empty(k)
+    for r in range(n):
+        top, top_q, legal = -np.inf, -np.inf, 0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                legal += 1
+                top = max(top, np.float64(logits[r, c]))
+                if anchored:
+                    top_q = max(top_q, np.float64(reference[r, c]))
+        total, total_q = 0.0, 0.0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                total += math.exp(logits[r, c] - top)
+                if anchored:
+                    total_q += math.exp(reference[r, c] - top_q)
+        shift = top + math.log(total)
+        entropy, divergence = 0.0, 0.0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                log_p[c] = logits[r, c] - shift
+                p = math.exp(log_p[c])
+                entropy -= p * log_p[c]
+                if anchored:
+                    log_q[c] = reference[r, c] - top_q - math.log(total_q)
+                    divergence += p * (log_p[c] - log_q[c])
+        loss, slope, kl, outside = _surrogate(
+            log_p[actions[r]] - np.float64(old[r]), np.float64(advantages[r]), clip
+        )
+        sums[0] += loss
+        sums[1] += entropy
+        sums[2] += entropy / math.log(legal) if legal > 1 else 0.0
+        sums[3] += kl
+        sums[4] += outside
+        sums[5] += divergence
+        for c in range(k):
+            if masked and not masks[r, c]:
+                d_logits[r, c] = 0.0
+                continue
+            p = math.exp(log_p[c])
+            d = -slope * p + bonus * p * (log_p[c] + entropy)
+            if anchored:
+                d += beta * p * (log_p[c] - log_q[c] - divergence)
+            if c == actions[r]:
+                d += slope
+            d_logits[r, c] = d / n
+
+
+@njit(**_FLAGS)
+def _normal(
+    means: Any, log_std: Any, actions: Any, old: Any, advantages: Any, clip: Any, bonus: Any,
+    reference: Any, reference_log_std: Any, beta: Any, d_means: Any, d_log_std: Any, sums: Any
+) -> None:
+    n, k = means.shape
+    anchored = reference.shape[0] > 0
+    for r in range(n):
+        log_prob, entropy, divergence = 0.0, 0.0, 0.0
+        for c in range(k):
+            s = np.float64(log_std[r, c])
+            z = (np.float64(actions[r, c]) - means[r, c]) * math.exp(-s)
+            log_prob += -0.5 * z * z - s - 0.9189385332046727
+            entropy += 1.4189385332046727 + s
+            if anchored:
+                q = np.float64(reference_log_std[r, c])
+                apart = np.float64(means[r, c]) - reference[r, c]
+                divergence += (
+                    q - s + (math.exp(2 * s) + apart * apart) / (2 * math.exp(2 * q)) - 0.5
+                )
+        loss, slope, kl, outside = _surrogate(
+            log_prob - np.float64(old[r]), np.float64(advantages[r]), clip
+        )
+        sums[0] += loss
+        sums[1] += entropy
+        sums[3] += kl
+        sums[4] += outside
+        sums[5] += divergence
+        for c in range(k):
+            s = np.float64(log_std[r, c])
+            z = (np.float64(actions[r, c]) - means[r, c]) * math.exp(-s)
+            d_mean = slope * z * math.exp(-s)
+            d_s = slope * (z * z - 1.0) - bonus
+            if anchored:
+                q = np.float64(reference_log_std[r, c])
+                apart = np.float64(means[r, c]) - reference[r, c]
+                d_mean += beta * apart * math.exp(-2 * q)
+                d_s += beta * (math.exp(2 * (s - q)) - 1.0)
+            d_means[r, c] = d_mean / n
+            d_log_std[r, c] = d_s / n
+    sums[2] = np.nan
+
+
+def categorical_loss(
+    logits: FloatArray,
+    actions: NDArray[np.int64],
+    old_log_probs: FloatArray,
+    advantages: FloatArray,
+    *,
+    clip: float,
+    entropy_bonus: float,
+    masks: NDArray[np.bool_] | None = None,
+    reference: FloatArray | None = None,
+    beta: float = 0.0,
+) -> tuple[PolicyLoss, FloatArray]:
+    """Return the loss of categorical actions and the gradient of ``logits (n, k)``.
+
+    `masks` ``(n, k)`` excludes actions: an excluded logit has no influence and no gradient. `reference`
+    ``(n, k)`` are the logits that the anchor of weight `beta` holds to.
+    """
+    gradient = np.empty_like(logits)
+    sums = np.zeros(6)
+    _categorical(
+        logits,
+        _NO_MASK if masks is None else masks,
+        actions,
+        old_log_probs,
+        advantages,
+        clip,
+        entropy_bonus,
+        _NO_ROWS if reference is None else reference,
+        beta,
+        gradient,
+        sums,
+    )
+    return PolicyLoss(*(sums / len(logits)).tolist()), gradient
+
+
+def normal_loss(
+    means: FloatArray,
+    log_std: FloatArray,
+    actions: FloatArray,
+    old_log_probs: FloatArray,
+    advantages: FloatArray,
+    *,
+    clip: float,
+    entropy_bonus: float,
+    reference: FloatArray | None = None,
+    reference_log_std: FloatArray | None = None,
+    beta: float = 0.0,
+) -> tuple[PolicyLoss, FloatArray, FloatArray]:
+    """Return the loss of normal actions and the gradients of `means` and `log_std`, all ``(n, k)``."""
+    d_means, d_log_std = np.empty_like(means), np.empty(means.shape, dtype=np.float32)
+    sums = np.zeros(6)
+    _normal(
+        means,
+        log_std,
+        actions,
+        old_log_probs,
+        advantages,
+        clip,
+        entropy_bonus,
+        _NO_ROWS if reference is None else reference,
+        _NO_ROWS if reference_log_std is None else reference_log_std,
+        beta,
+        d_means,
+        d_log_std,
+        sums,
+    )
+    return PolicyLoss(*(sums / len(means)).tolist()), d_means, d_log_std
+
+
+@njit(**_FLAGS)
+def _value(values: Any, targets: Any, old: Any, clip: Any, weight: Any, gradient: Any) -> Any:
+    n = values.size
+    total = 0.0
+    for r in range(n):
+        predicted = np.float64(values[r])
+        inside = True
+        if clip > 0.0:
+            change = predicted - old[r]
+            inside = -clip <= change <= clip
+            predicted = old[r] + min(max(change, -clip), clip)
+        error = predicted - targets[r]
+        total += error * error
+        gradient[r] = weight * 2.0 * error / n if inside else 0.0
+    return total / n
+
+
+def value_loss(
+    values: FloatArray,
+    targets: FloatArray,
+    old_values: FloatArray,
+    *,
+    clip: float | None,
+    weight: float,
+) -> tuple[float, FloatArray]:
+    """Return the mean squared error of values ``(n,)``, and `weight` times its gradient.
+
+    With `clip`, the error is that of the old value moved towards the new one by at most `clip`, as
+    Stable-Baselines3 does it.
+    """
+    gradient = np.empty(len(values), dtype=np.float32)
+    loss = _value(values, targets, old_values, clip or 0.0, weight, gradient)
+    return float(loss), gradient

@@ -1,0 +1,319 @@
+"""Questions to a ledger: where every number in a report comes from.
+
+Invariants: nothing here writes; an order is always stated, so the same file gives the same answer;
+a metric that was not measured is NaN; an unfinished evaluation is not handed out as a whole one
+unless the caller asks for what there is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ratchet.errors import LedgerError, did_you_mean
+from ratchet.ledger.rows import (
+    Checkpoint,
+    EpisodeReturns,
+    EpisodeRow,
+    Evaluation,
+    PolicyRow,
+    Run,
+    StepsSpent,
+    Training,
+    TrainingEpisodes,
+    Verdict,
+)
+from ratchet.ledger.statements import UPDATE_COUNTS, UPDATE_METRICS
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from numpy.typing import NDArray
+
+    from ratchet.ledger.connection import Store
+
+_BOOLEANS = ("accepted", "deterministic", "frozen_unchanged")
+
+_EVALUATIONS = """
+SELECT evaluations.*, (SELECT count(*) FROM episodes WHERE evaluation_id = evaluations.id) AS done
+FROM evaluations
+"""
+
+
+def run(ledger: Store, run_id: str) -> Run:
+    """Return the run of that id, or refuse with the nearest id there is."""
+    found = ledger.row("SELECT * FROM runs WHERE id = ?", (run_id,))
+    if found is None:
+        known = [row["id"] for row in ledger.rows("SELECT id FROM runs ORDER BY id")]
+        raise LedgerError(
+            f"the ledger {ledger.path} has no run {run_id!r}; "
+            + (did_you_mean(run_id, known) if known else "it has none yet")
+        )
+    return Run(**_record(found))
+
+
+def runs(ledger: Store) -> list[Run]:
+    """Return every run, oldest first."""
+    found = ledger.rows("SELECT * FROM runs ORDER BY started_at, rowid")
+    return [Run(**_record(row)) for row in found]
+
+
+def latest_run(ledger: Store, name: str | None = None) -> Run:
+    """Return the run of that name (or of any) that started last."""
+    found = ledger.row(
+        "SELECT * FROM runs WHERE name = :name OR :name IS NULL "
+        "ORDER BY started_at DESC, rowid DESC LIMIT 1",
+        {"name": name},
+    )
+    if found is None:
+        known = [row["name"] for row in ledger.rows("SELECT DISTINCT name FROM runs")]
+        raise LedgerError(
+            f"the ledger {ledger.path} has no run"
+            + (f" named {name!r}; {did_you_mean(name, known)}" if name and known else " yet")
+        )
+    return Run(**_record(found))
+
+
+def policies(ledger: Store, run_id: str | None = None) -> list[PolicyRow]:
+    """Return the policies that a run trained, started from or evaluated; all of them without a run."""
+    found = ledger.rows(
+        "SELECT * FROM policies WHERE :run IS NULL OR id IN ("
+        " SELECT base_policy FROM trainings WHERE run_id = :run"
+        " UNION SELECT result_policy FROM trainings WHERE run_id = :run"
+        " UNION SELECT policy_id FROM evaluations WHERE run_id = :run"
+        ") ORDER BY rowid",
+        {"run": run_id},
+    )
+    return [_policy(ledger, row) for row in found]
+
+
+def policy(ledger: Store, policy_id: str) -> PolicyRow:
+    """Return the policy of that content id."""
+    found = ledger.row("SELECT * FROM policies WHERE id = ?", (policy_id,))
+    if found is None:
+        raise LedgerError(f"the ledger {ledger.path} has no policy {policy_id!r}")
+    return _policy(ledger, found)
+
+
+def trainings(ledger: Store, run_id: str) -> list[Training]:
+    """Return a run's trainings in the order in which they were begun."""
+    found = ledger.rows("SELECT * FROM trainings WHERE run_id = ? ORDER BY id", (run_id,))
+    return [Training(**_record(row)) for row in found]
+
+
+def training(ledger: Store, training_id: int) -> Training:
+    """Return the training of that id."""
+    found = ledger.row("SELECT * FROM trainings WHERE id = ?", (training_id,))
+    if found is None:
+        raise LedgerError(f"the ledger {ledger.path} has no training {training_id}")
+    return Training(**_record(found))
+
+
+def checkpoints(ledger: Store, training_id: int) -> list[Checkpoint]:
+    """Return a training's checkpoints, first update first."""
+    found = ledger.rows(
+        "SELECT * FROM checkpoints WHERE training_id = ? ORDER BY update_number", (training_id,)
+    )
+    return [Checkpoint(**_record(row)) for row in found]
+
+
+def updates(ledger: Store, training_id: int) -> dict[str, NDArray[np.float64]]:
+    """Return a training's updates: an array per column, in the order of the updates.
+
+    The keys are ``update_number``, ``environment_steps``, `UPDATE_METRICS` and `UPDATE_COUNTS`.
+    """
+    found = ledger.rows(
+        "SELECT * FROM updates WHERE training_id = ? ORDER BY update_number", (training_id,)
+    )
+    names = ("update_number", "environment_steps", *UPDATE_METRICS, *UPDATE_COUNTS)
+    return {
+        name: np.array([np.nan if row[name] is None else row[name] for row in found], np.float64)
+        for name in names
+    }
+
+
+def training_episodes(ledger: Store, training_id: int) -> TrainingEpisodes:
+    """Return the episodes that a training played."""
+    found = ledger.rows(
+        "SELECT * FROM training_episodes WHERE training_id = ? ORDER BY attempt, episode, worker",
+        (training_id,),
+    )
+    return TrainingEpisodes(
+        attempts=_whole(found, "attempt"),
+        workers=_whole(found, "worker"),
+        episodes=_whole(found, "episode"),
+        seeds=_whole(found, "seed"),
+        returns=np.array([row["return"] for row in found], np.float64),
+        lengths=_whole(found, "length"),
+        modes=tuple(row["mode"] for row in found),
+    )
+
+
+def evaluations(ledger: Store, run_id: str) -> list[Evaluation]:
+    """Return a run's evaluations in the order in which they were begun."""
+    found = ledger.rows(_EVALUATIONS + "WHERE run_id = ? ORDER BY id", (run_id,))
+    return [Evaluation(**_record(row)) for row in found]
+
+
+def find_evaluation(
+    ledger: Store,
+    run_id: str,
+    policy_id: str,
+    mode: str,
+    seed_set: str,
+    *,
+    deterministic: bool | None = None,
+) -> Evaluation:
+    """Return the one evaluation of a policy on a mode and a seed set.
+
+    Raises
+    ------
+    LedgerError
+        If there is none, or more than one (state `deterministic`).
+
+    """
+    found = ledger.rows(
+        _EVALUATIONS + "WHERE run_id = :run AND policy_id = :policy AND mode = :mode "
+        "AND seed_set = :seeds AND (:deterministic IS NULL OR deterministic = :deterministic) "
+        "ORDER BY id",
+        {
+            "run": run_id,
+            "policy": policy_id,
+            "mode": mode,
+            "seeds": seed_set,
+            "deterministic": None if deterministic is None else int(deterministic),
+        },
+    )
+    if len(found) != 1:
+        raise LedgerError(
+            f"run {run_id!r} has {len(found) or 'no'} evaluation(s) of policy {policy_id} on mode "
+            f"{mode!r} and seed set {seed_set!r}"
+            + ("; state whether actions are deterministic" if found else "; evaluate it first")
+        )
+    return Evaluation(**_record(found[0]))
+
+
+def episode_returns(
+    ledger: Store,
+    run_id: str,
+    policy_id: str,
+    mode: str,
+    seed_set: str,
+    *,
+    deterministic: bool | None = None,
+    partial: bool = False,
+) -> EpisodeReturns:
+    """Return seeds, returns and lengths of an evaluation, in the order of the seeds.
+
+    Parameters
+    ----------
+    ledger : Store
+        The ledger.
+    run_id, policy_id, mode, seed_set : str
+        What was evaluated.
+    deterministic : bool, optional
+        Which kind of actions, where the ledger has both.
+    partial : bool
+        Whether an evaluation that misses episodes is handed out too.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such evaluation, or it misses episodes.
+
+    """
+    chosen = find_evaluation(ledger, run_id, policy_id, mode, seed_set, deterministic=deterministic)
+    if chosen.done != chosen.episodes and not partial:
+        raise LedgerError(
+            f"the evaluation of policy {policy_id} on mode {mode!r} holds {chosen.done} of its "
+            f"{chosen.episodes} episodes; resume run {run_id!r} to complete it"
+        )
+    return evaluation_returns(ledger, chosen.id)
+
+
+def evaluation_returns(ledger: Store, evaluation_id: int) -> EpisodeReturns:
+    """Return what an evaluation holds so far as arrays, in the order of the seeds."""
+    found = ledger.rows(
+        "SELECT seed, return, length FROM episodes WHERE evaluation_id = ? ORDER BY seed",
+        (evaluation_id,),
+    )
+    return EpisodeReturns(
+        seeds=_whole(found, "seed"),
+        returns=np.array([row["return"] for row in found], np.float64),
+        lengths=_whole(found, "length"),
+    )
+
+
+def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
+    """Return an evaluation's episodes whole, with action hashes and metrics, in the order of the seeds."""
+    found = ledger.rows(
+        "SELECT * FROM episodes WHERE evaluation_id = ? ORDER BY seed", (evaluation_id,)
+    )
+    return [
+        EpisodeRow(
+            seed=row["seed"],
+            episode_return=row["return"],
+            length=row["length"],
+            terminated=bool(row["terminated"]),
+            truncated=bool(row["truncated"]),
+            actions_hash=row["actions_hash"],
+            metrics=json.loads(row["metrics_json"]),
+        )
+        for row in found
+    ]
+
+
+def verdicts(ledger: Store, run_id: str) -> list[Verdict]:
+    """Return the verdicts on a run's trainings, in the order of the trainings."""
+    found = ledger.rows(
+        "SELECT verdicts.* FROM verdicts JOIN trainings ON trainings.id = training_id "
+        "WHERE run_id = ? ORDER BY training_id, target",
+        (run_id,),
+    )
+    return [Verdict(**_record(row)) for row in found]
+
+
+def steps_spent(ledger: Store, run_id: str) -> StepsSpent:
+    """Return the environment steps that a run executed, by purpose."""
+    trained = ledger.row(
+        "SELECT coalesce(sum(environment_steps), 0) AS steps, "
+        "coalesce(sum(replayed_steps), 0) AS replayed FROM trainings WHERE run_id = ?",
+        (run_id,),
+    )
+    evaluated = ledger.row(
+        "SELECT coalesce(sum(length), 0) AS steps FROM episodes "
+        "JOIN evaluations ON evaluations.id = evaluation_id WHERE run_id = ?",
+        (run_id,),
+    )
+    assert trained is not None
+    assert evaluated is not None
+    return StepsSpent(
+        training=trained["steps"], replayed=trained["replayed"], evaluation=evaluated["steps"]
+    )
+
+
+def _policy(ledger: Store, row: sqlite3.Row) -> PolicyRow:
+    parents = ledger.rows(
+        "SELECT parent FROM policy_parents WHERE child = ? ORDER BY parent", (row["id"],)
+    )
+    return PolicyRow(**_record(row), parents=tuple(parent["parent"] for parent in parents))
+
+
+def _record(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row's columns as a dataclass names them, JSON decoded and flags as booleans."""
+    record: dict[str, Any] = {}
+    for name in row.keys():  # noqa: SIM118 - iterating a Row gives its values
+        value = row[name]
+        if name.endswith("_json"):
+            record[name.removesuffix("_json")] = json.loads(value)
+        elif name in _BOOLEANS and value is not None:
+            record[name] = bool(value)
+        else:
+            record[name] = value
+    return record
+
+
+def _whole(rows: list[sqlite3.Row], column: str) -> NDArray[np.int64]:
+    return np.array([row[column] for row in rows], np.int64)
