@@ -34,7 +34,7 @@ def training_seed(run_seed: int, attempt: int, worker: int, episode: int) -> int
 
 
 def report_seeds(count: int) -> list[int]:
-    """Return the first `count` seeds of the list that reports: 0, 1, 2, …"""
+    """Return the first `count` seeds of the list that reports: 0, 1, 2 and so on."""
     return list(range(count))
 
 

@@ -52,7 +52,7 @@ class Pickler(pickle._Pickler):
         else:
             super().save_global(obj, name)
 
-    dispatch = {**pickle._Pickler.dispatch, type: save_global}
+    dispatch = {**pickle._Pickler.dispatch, type: save_global}  # noqa: RUF012 - as in the base class
 
 
 def dump(protocol=4, **changes):
@@ -154,9 +154,7 @@ def hostile(marker: Path):
     """Pickles that would make `marker`, or reach for something that could."""
     shell = f"touch {marker}"
     stack_global = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c" + bytes([len(shell)])
-    dotted = (
-        b"\x80\x04\x8c\x05numpy\x8c\x14testing.suppress_warn\x93."  # a name with a dot in it
-    )
+    dotted = b"\x80\x04\x8c\x05numpy\x8c\x14testing.suppress_warn\x93."  # a name with a dot in it
     array_type = b"cnumpy\nndarray\n"
     reconstruct = b"cnumpy.core.multiarray\n_reconstruct\n"
     return {

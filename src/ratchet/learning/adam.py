@@ -27,8 +27,15 @@ def _norm(gradient: Any, learns: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step(
-    parameters: Any, gradient: Any, learns: Any, first: Any, second: Any, scale: Any, rate: Any,
-    root: Any, epsilon: Any
+    parameters: Any,
+    gradient: Any,
+    learns: Any,
+    first: Any,
+    second: Any,
+    scale: Any,
+    rate: Any,
+    root: Any,
+    epsilon: Any,
 ) -> None:
     b1, b2 = np.float32(_BETA_1), np.float32(_BETA_2)
     c1, c2 = np.float32(1.0 - _BETA_1), np.float32(1.0 - _BETA_2)
@@ -49,6 +56,10 @@ class Adam:
         self.first = np.zeros(learns.size, dtype=np.float32)
         self.second = np.zeros(learns.size, dtype=np.float32)
         self.steps = 0
+
+    def begin_anew(self) -> None:
+        """Forget the moments, so that what learns from now on gets Adam's corrected first steps."""
+        self.first[:], self.second[:], self.steps = 0.0, 0.0, 0
 
     def step(
         self, parameters: FloatArray, gradient: FloatArray, *, rate: float, max_norm: float

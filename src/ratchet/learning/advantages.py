@@ -13,7 +13,15 @@ FloatArray = NDArray[np.float32]
 
 @njit(cache=True, nogil=True)
 def _gae(
-    rewards: Any, values: Any, bootstrap: Any, terminated: Any, cut: Any, played: Any, gamma: Any, lam: Any, out: Any
+    rewards: Any,
+    values: Any,
+    bootstrap: Any,
+    terminated: Any,
+    cut: Any,
+    played: Any,
+    gamma: Any,
+    lam: Any,
+    out: Any,
 ) -> None:
     rows, columns = rewards.shape
     for column in range(columns):

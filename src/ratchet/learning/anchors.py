@@ -1,7 +1,7 @@
 """Anchors: what holds a policy near something good while it learns.
 
 ``kl:β`` adds β · KL(policy ‖ start) to the loss, the start frozen and evaluated on the same states.
-``l2sp:β`` adds β/2 · ‖w − w₀‖² over the parameters that learn (L2-SP; Li, Grandvalet and Davoine 2018).
+``l2sp:β`` adds β/2 · ‖w - w₀‖² over the parameters that learn (L2-SP; Li, Grandvalet and Davoine 2018).
 """
 
 from __future__ import annotations

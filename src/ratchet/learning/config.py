@@ -12,44 +12,82 @@ Schedule = Literal["constant", "linear", "cosine"]
 class PPOConfig(BaseModel):
     """Proximal policy optimisation (Schulman et al. 2017), defaults as Stable-Baselines3's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    n_envs: int = Field(16, ge=1, description="Environments side by side; more gives steadier gradients.")
-    n_steps: int = Field(2048, ge=1, description="Rows of a rollout; a rollout is n_envs x n_steps.")
-    batch_size: int = Field(512, ge=2, description="Transitions of a mini-batch; usually 64 to 4096.")
-    n_epochs: int = Field(10, ge=1, description="Passes over each rollout; more learns faster and drifts more.")
-    learning_rate: float = Field(3e-4, gt=0, description="Adam's step; usually 1e-5 to 1e-3.")
-    schedule: Schedule = Field("constant", description="How the learning rate falls to 0 over the budget.")
-    gamma: float = Field(0.99, gt=0, le=1, description="Discount of a later reward, per step.")
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="GAE's trace: 0 is low variance, 1 is no bias.")
-    clip_range: float = Field(0.2, gt=0, description="How far a probability ratio may pay off.")
-    clip_range_vf: float | None = Field(None, gt=0, description="The same for values; None for no clipping.")
-    ent_coef: float = Field(0.0, ge=0, description="Weight of the entropy bonus; more explores more.")
-    vf_coef: float = Field(0.5, ge=0, description="Weight of the value loss.")
-    max_grad_norm: float = Field(0.5, gt=0, description="Longest gradient; longer ones are scaled down.")
+    n_envs: int = Field(
+        default=16, ge=1, description="Environments side by side; more gives steadier gradients."
+    )
+    n_steps: int = Field(
+        default=2048, ge=1, description="Rows of a rollout; a rollout is n_envs x n_steps."
+    )
+    batch_size: int = Field(
+        default=512, ge=2, description="Transitions of a mini-batch; usually 64 to 4096."
+    )
+    n_epochs: int = Field(
+        default=10,
+        ge=1,
+        description="Passes over each rollout; more learns faster and drifts more.",
+    )
+    learning_rate: float = Field(
+        default=3e-4, gt=0, description="Adam's step; usually 1e-5 to 1e-3."
+    )
+    schedule: Schedule = Field(
+        default="constant", description="How the learning rate falls to 0 over the budget."
+    )
+    gamma: float = Field(
+        default=0.99, gt=0, le=1, description="Discount of a later reward, per step."
+    )
+    gae_lambda: float = Field(
+        default=0.95, ge=0, le=1, description="GAE's trace: 0 is low variance, 1 is no bias."
+    )
+    clip_range: float = Field(
+        default=0.2, gt=0, description="How far a probability ratio may pay off."
+    )
+    clip_range_vf: float | None = Field(
+        default=None, gt=0, description="The same for values; None for no clipping."
+    )
+    ent_coef: float = Field(
+        default=0.0, ge=0, description="Weight of the entropy bonus; more explores more."
+    )
+    vf_coef: float = Field(default=0.5, ge=0, description="Weight of the value loss.")
+    max_grad_norm: float = Field(
+        default=0.5, gt=0, description="Longest gradient; longer ones are scaled down."
+    )
     normalize_advantage: bool = Field(
-        True, description="Whether each mini-batch's advantages get mean 0 and deviation 1."
+        default=True, description="Whether each mini-batch's advantages get mean 0 and deviation 1."
     )
     target_kl: float | None = Field(
-        None, gt=0, description="An update stops before a step once approximate KL exceeds this; 0.01 to 0.05."
+        default=None,
+        gt=0,
+        description="An update stops before a step once approximate KL exceeds this; 0.01 to 0.05.",
     )
-    adam_epsilon: float = Field(1e-5, gt=0, description="Keeps Adam's division away from zero.")
+    adam_epsilon: float = Field(
+        default=1e-5, gt=0, description="Keeps Adam's division away from zero."
+    )
 
 
 class SafetyConfig(BaseModel):
     """What keeps fine-tuning from destroying the policy it started from; reported with every run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     warmup_explained_variance: float = Field(
-        0.2, le=1, description="The critic alone learns until it explains this much of the returns …"
+        default=0.2,
+        le=1,
+        description="The critic alone learns until it explains this much of the returns …",
     )
     warmup_fraction: float = Field(
-        0.1, ge=0, le=1, description="… or this part of the budget is used; 0 for no warm-up."
+        default=0.1,
+        ge=0,
+        le=1,
+        description="… or this part of the budget is used; 0 for no warm-up.",
     )
     rollback_kl: float | None = Field(
-        0.5, gt=0, description="An update that moves the policy further than this is undone."
+        default=0.5,
+        gt=0,
+        description="An update that moves the policy further than this is undone.",
     )
     anchor: str = Field(
-        "none", description="none, kl:β (KL to the frozen start) or l2sp:β (distance of the weights)."
+        default="none",
+        description="none, kl:β (KL to the frozen start) or l2sp:β (distance of the weights).",
     )

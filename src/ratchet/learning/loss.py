@@ -27,8 +27,11 @@ _NO_MASK = np.empty((0, 0), dtype=np.bool_)
 
 
 class PolicyLoss(NamedTuple):
-    """Means over a mini-batch. `normalised_entropy` is the entropy over that of a uniform choice among
-    the legal actions (NaN for continuous actions)."""
+    """Means over a mini-batch.
+
+    `normalised_entropy` is the entropy over that of a uniform choice among the legal actions (NaN for
+    continuous actions).
+    """
 
     surrogate: float
     entropy: float
@@ -52,8 +55,17 @@ def _surrogate(log_ratio: Any, advantage: Any, clip: Any) -> Any:
 
 @njit(**_FLAGS)
 def _categorical(
-    logits: Any, masks: Any, actions: Any, old: Any, advantages: Any, clip: Any, bonus: Any,
-    reference: Any, beta: Any, d_logits: Any, sums: Any
+    logits: Any,
+    masks: Any,
+    actions: Any,
+    old: Any,
+    advantages: Any,
+    clip: Any,
+    bonus: Any,
+    reference: Any,
+    beta: Any,
+    d_logits: Any,
+    sums: Any,
 ) -> None:
     n, k = logits.shape
     masked, anchored = masks.shape[0] > 0, reference.shape[0] > 0
@@ -107,8 +119,19 @@ def _categorical(
 
 @njit(**_FLAGS)
 def _normal(
-    means: Any, log_std: Any, actions: Any, old: Any, advantages: Any, clip: Any, bonus: Any,
-    reference: Any, reference_log_std: Any, beta: Any, d_means: Any, d_log_std: Any, sums: Any
+    means: Any,
+    log_std: Any,
+    actions: Any,
+    old: Any,
+    advantages: Any,
+    clip: Any,
+    bonus: Any,
+    reference: Any,
+    reference_log_std: Any,
+    beta: Any,
+    d_means: Any,
+    d_log_std: Any,
+    sums: Any,
 ) -> None:
     n, k = means.shape
     anchored = reference.shape[0] > 0

@@ -41,13 +41,16 @@ class Batch:
 
     def take(self, order: NDArray[np.int64]) -> Batch:
         """Return the transitions in that order."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Batch(**{name: None if a is None else a[order] for name, a in fields.items()})
+        return self._at(order)
 
     def part(self, where: slice) -> Batch:
         """Return neighbouring transitions, as views."""
+        return self._at(where)
+
+    def _at(self, which: Any) -> Batch:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Batch(**{name: None if a is None else a[where] for name, a in fields.items()})
+        chosen: dict[str, Any] = {n: None if a is None else a[which] for n, a in fields.items()}
+        return Batch(**chosen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,7 @@ from ratchet.policies.network import CompiledNetwork, Network
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.scopes import scope_tensors
 from ratchet.rollout.collector import Collector
+from ratchet.rollout.fit import check_fit
 from ratchet.rollout.trajectory import EpisodeRecord, Trajectory
 from ratchet.seeding import derive
 from ratchet.tasks.task import Task
@@ -116,6 +117,7 @@ class Trainer:
     def __init__(
         self, plan: TrainingPlan, observe: Callable[[Update], None] = lambda _: None
     ) -> None:
+        check_fit(plan.policy.spec, plan.task)
         self.plan = plan
         self.spent = Spent()
         self._observe = observe
@@ -136,6 +138,8 @@ class Trainer:
         )
         self._warming = plan.warmup and bool(self._critic.any()) and plan.safety.warmup_fraction > 0
         self._rate_factor = 1.0
+        self._warmups = self._rollbacks = 0
+        self._executed_here = 0
         self._actor = Actor(plan.policy)
         self.stop_requested = False
 
@@ -154,6 +158,15 @@ class Trainer:
         """Steps executed again to resume, beside the budget."""
         return self._collector.replayed_steps
 
+    @property
+    def lost_steps(self) -> int:
+        """Steps of an iteration that was broken off; a resumed run plays them again."""
+        return self._collector.steps_executed - self._executed_here
+
+    def safety_record(self) -> dict[str, int]:
+        """Return how often the safety measures acted."""
+        return {"critic_only_updates": self._warmups, "rollbacks": self._rollbacks}
+
     def run(
         self,
         *,
@@ -171,6 +184,7 @@ class Trainer:
         began = time.perf_counter()
         trajectory = self._collect(tick)
         self.spent.steps += trajectory.transitions
+        self._executed_here += trajectory.transitions
         self.spent.episodes += len(trajectory.episodes)
         collected = time.perf_counter()
         batch, explained = self._returns(trajectory)
@@ -202,6 +216,7 @@ class Trainer:
             self._optimizer.first[:], self._optimizer.second[:] = moments
             self._optimizer.steps = steps
             self._rate_factor *= 0.5
+            self._rollbacks += 1
         self.spent.updates += 1
         self._actor = Actor(self.policy())
         self.spent.collect_seconds += collected - began
@@ -227,6 +242,8 @@ class Trainer:
         return plan.policy.descend(
             tensors,
             source="training",
+            algorithm=plan.policy.record.get("algorithm", "PPO"),
+            observation_space=plan.policy.record.get("observation_space"),
             task=plan.task.name,
             mode=plan.mode,
             scope=plan.scope,
@@ -256,6 +273,8 @@ class Trainer:
                 "adam_steps": self._optimizer.steps,
                 "rate_factor": self._rate_factor,
                 "warming": self._warming,
+                "warmups": self._warmups,
+                "rollbacks": self._rollbacks,
                 "spent": asdict(self.spent),
             },
         )
@@ -266,18 +285,24 @@ class Trainer:
         Raises
         ------
         PolicyError
-            If the state is of another architecture.
+            If the state is of another architecture, or of a run from another start.
 
         """
         arrays = state.arrays
         if arrays["parameters"].shape != self._network.parameters.shape:
             raise PolicyError("the training state belongs to another architecture")
+        if not np.array_equal(arrays["start"], self._start):
+            raise PolicyError(
+                "the training state belongs to a run that started from another policy"
+            )
         self._network.parameters[:] = arrays["parameters"]
         self._optimizer.first[:] = arrays["adam.first"]
         self._optimizer.second[:] = arrays["adam.second"]
         self._optimizer.steps = int(state.data["adam_steps"])
         self._rate_factor = float(state.data["rate_factor"])
         self._warming = bool(state.data["warming"])
+        self._warmups = int(state.data["warmups"])
+        self._rollbacks = int(state.data["rollbacks"])
         self.spent = Spent(**state.data["spent"])
         self._collector.restore(
             {
@@ -360,6 +385,8 @@ class Trainer:
         safety = self.plan.safety
         if explained >= safety.warmup_explained_variance or part > safety.warmup_fraction:
             self._warming = False
+            self._optimizer.begin_anew()
+        self._warmups += int(self._warming)
         return self._warming
 
     def _learning_rate(self) -> float:
@@ -373,9 +400,7 @@ class Trainer:
         return config.learning_rate * factor * self._rate_factor
 
     def _orders(self, count: int) -> list[NDArray[np.int64]]:
-        generator = np.random.default_rng(
-            derive("minibatches", self.plan.seed, self.spent.updates)
-        )
+        generator = np.random.default_rng(derive("minibatches", self.plan.seed, self.spent.updates))
         return [generator.permutation(count) for _ in range(self.plan.config.n_epochs)]
 
     def _moved(self, batch: Batch) -> float:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 UPDATE_METRICS = (
     "approx_kl",
+    "update_kl",
     "clip_fraction",
     "entropy",
+    "normalised_entropy",
     "explained_variance",
     "gradient_norm",
     "value_error",
     "policy_loss",
-    "value_loss",
     "anchor_loss",
     "learning_rate",
     "return_mean",
@@ -58,12 +59,13 @@ WHERE id = :id
 # REPLACE, not an upsert: the row has no dependents, and every column is stated.
 ADD_UPDATE = """
 INSERT OR REPLACE INTO updates (
-    training_id, update_number, environment_steps, approx_kl, clip_fraction, entropy,
-    explained_variance, gradient_norm, value_error, policy_loss, value_loss, anchor_loss,
+    training_id, update_number, environment_steps, approx_kl, update_kl, clip_fraction, entropy,
+    normalised_entropy, explained_variance, gradient_norm, value_error, policy_loss, anchor_loss,
     learning_rate, return_mean, episodes, minibatches, stopped_by_kl, rolled_back, critic_only)
 VALUES (
-    :training_id, :update_number, :environment_steps, :approx_kl, :clip_fraction, :entropy,
-    :explained_variance, :gradient_norm, :value_error, :policy_loss, :value_loss, :anchor_loss,
+    :training_id, :update_number, :environment_steps, :approx_kl, :update_kl, :clip_fraction,
+    :entropy, :normalised_entropy, :explained_variance, :gradient_norm, :value_error, :policy_loss,
+    :anchor_loss,
     :learning_rate, :return_mean, :episodes, :minibatches, :stopped_by_kl, :rolled_back,
     :critic_only)
 """

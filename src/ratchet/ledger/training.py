@@ -53,7 +53,8 @@ class TrainingWriter(Store):
     ) -> int:
         """Begin a training, or continue the run's training of that name; return its id.
 
-        One that is finished stays finished: `queries.training` says so to whoever resumes.
+        One that is finished stays finished (`queries.training` says so to whoever resumes), unless
+        its budget is raised: then it goes on.
 
         Raises
         ------
@@ -83,7 +84,15 @@ class TrainingWriter(Store):
                 if base_policy is not None:
                     known_policy(self, base_policy)
                 return self.insert(START_TRAINING, stated | {"run_id": run_id, "name": name})
+            raised = whole(budget) > found["budget"]
+            if raised:
+                stated.pop("budget")
             unchanged(f"training {name!r} of run {run_id!r}", found, stated)
+            if raised:
+                self.write(
+                    "UPDATE trainings SET budget = ?, status = 'running' WHERE id = ?",
+                    (whole(budget), found["id"]),
+                )
             self.write(
                 "UPDATE trainings SET status = 'running' WHERE id = ? AND status <> 'finished'",
                 (found["id"],),

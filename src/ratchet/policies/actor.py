@@ -95,7 +95,8 @@ def execute(action: ActionSpec, actions: NDArray[Any], *, squash: bool = False) 
     with `squash`, pass through tanh and are stretched to it.
     """
     if action.kind == "discrete":
-        return actions + action.start
+        counted: NDArray[Any] = actions + action.start
+        return counted
     low = np.asarray(action.low, dtype=np.float32)
     high = np.asarray(action.high, dtype=np.float32)
     if squash:
@@ -163,7 +164,9 @@ class Actor:
                 log_probs,
             )
             if stuck >= 0:
-                raise PolicyError(f"environment {stuck} offers no legal action: its mask is all false")
+                raise PolicyError(
+                    f"environment {stuck} offers no legal action: its mask is all false"
+                )
             return Choice(actions, execute(spec.action, actions), log_probs)
         drawn = np.empty((count, spec.action.size), dtype=np.float32)
         squash = False

@@ -154,9 +154,7 @@ def act(
 
 
 @njit(**_FLAGS)
-def forward(
-    x: Any, sizes: Any, trunk: Any, activation: Any, activate_last: Any, kept: Any
-) -> Any:
+def forward(x: Any, sizes: Any, trunk: Any, activation: Any, activate_last: Any, kept: Any) -> Any:
     """Return the outputs ``(n, out)`` of a trunk over a mini-batch, a view of `kept`.
 
     `kept`, flat, at least ``n * sum(sizes[1:])``, receives every layer's output, for `backward`.
@@ -256,7 +254,8 @@ def _uniform(seed: Any, step: Any, component: Any) -> Any:
     z = _mix(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
     z = _mix(z ^ (np.uint64(step) * np.uint64(0xD1342543DE82EF95) + np.uint64(1)))
     z = _mix(z ^ (np.uint64(component) * np.uint64(0xA0761D6478BD642F) + np.uint64(3)))
-    return (np.float64(z >> np.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
+    # 52 bits and a half: with 53 the largest would round to 1.
+    return (np.float64(z >> np.uint64(12)) + 0.5) * (1.0 / 4503599627370496.0)
 
 
 @njit(inline="always", **_FLAGS)
@@ -321,7 +320,14 @@ def choose_box(
 
 @njit(**_FLAGS)
 def choose_state_dependent(
-    means: Any, latent: Any, scale: Any, epsilon: Any, seeds: Any, greedy: Any, actions: Any, log_probs: Any
+    means: Any,
+    latent: Any,
+    scale: Any,
+    epsilon: Any,
+    seeds: Any,
+    greedy: Any,
+    actions: Any,
+    log_probs: Any,
 ) -> None:
     """Draw one action a row with noise linear in the features, its matrix drawn once an episode.
 
@@ -363,3 +369,13 @@ def choose_uniformly(masks: Any, seeds: Any, steps: Any, actions: Any) -> Any:
                     break
                 left -= 1
     return -1
+
+
+@njit(**_FLAGS)
+def uniforms(seeds: Any, steps: Any, width: Any) -> Any:
+    """Return numbers in (0, 1) ``(n, width)`` that depend on seed, step and column alone."""
+    out = np.empty((seeds.size, width))
+    for r in range(seeds.size):
+        for c in range(width):
+            out[r, c] = _uniform(seeds[r], steps[r], c)
+    return out

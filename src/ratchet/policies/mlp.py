@@ -64,8 +64,10 @@ class ActorCritic(nn.Module):
 
 
 class TorchNetwork:
-    """A policy learning through PyTorch, on `device`. Parameters and gradient stay on the host as flat
-    vectors: they are small, and so loss, optimizer and scopes are the same as everywhere.
+    """A policy learning through PyTorch, on `device`.
+
+    Parameters and gradient stay on the host as flat vectors: they are small, and so loss, optimizer and
+    scopes are the same as everywhere.
 
     Raises
     ------

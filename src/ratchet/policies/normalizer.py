@@ -33,7 +33,9 @@ class Normalizer:
         if self.mean is None or self.variance is None:
             return np.asarray(raw, dtype=np.float32)
         scaled = (raw - self.mean) / np.sqrt(self.variance + self.epsilon)
-        return np.clip(scaled, -self.clip_observation, self.clip_observation).astype(np.float32)
+        clipped = np.clip(scaled, -self.clip_observation, self.clip_observation)
+        normalised: NDArray[np.float32] = clipped.astype(np.float32)
+        return normalised
 
     def rewards(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return rewards on the scale that the critic was trained on."""
@@ -71,7 +73,9 @@ class Normalizer:
         """
         mean, variance = arrays.get("normalizer.mean"), arrays.get("normalizer.variance")
         if (mean is None) != (variance is None):
-            raise PolicyError("the policy's normaliser has a mean without a variance, or the reverse")
+            raise PolicyError(
+                "the policy's normaliser has a mean without a variance, or the reverse"
+            )
         try:
             return cls(mean=mean, variance=variance, **settings)  # type: ignore[arg-type]
         except TypeError as error:

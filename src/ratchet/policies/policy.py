@@ -78,9 +78,7 @@ class Policy:
 
     def descend(self, tensors: Tensors, **record: Any) -> Policy:
         """Return the policy with new tensors, as a child of this one."""
-        return replace(
-            self, tensors=dict(tensors), lineage=(self.id, *self.lineage), record=record
-        )
+        return replace(self, tensors=dict(tensors), lineage=(self.id, *self.lineage), record=record)
 
     def observe(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return what the network sees of flat observations ``[..., size]``: float32, normalised."""

@@ -102,7 +102,7 @@ class _Dtype(_Inert):
         if not isinstance(text, str) or not _NUMERIC.fullmatch(text):
             raise pickle.UnpicklingError(f"it holds an array of type {text!r}, which is no number")
         order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "="
-        return np.dtype(text).newbyteorder(order if order in ("<", ">") else "=")
+        return np.dtype(order + text if order in ("<", ">") else text)
 
 
 class _Array(_Inert):
@@ -133,6 +133,7 @@ class _Call:
     """One of our functions, sealed: a pickle can call it and cannot change it."""
 
     __slots__ = ("_run",)
+    _run: Callable[..., Any]
 
     def __init__(self, run: Callable[..., Any]) -> None:
         object.__setattr__(self, "_run", run)

@@ -40,6 +40,9 @@ class Archive:
 
 def _check_members(archive: zipfile.ZipFile, path: Path, what: str) -> None:
     members = archive.infolist()
+    # the end of a zip within a truncated zip looks like the end of a zip that starts later
+    if members and min(member.header_offset for member in members) != 0:
+        raise PolicyError(f"{path}: {what} is damaged: it is truncated, or bytes stand before it")
     if len(members) > MEMBER_LIMIT:
         raise PolicyError(f"{path}: {what} has {len(members)} members; the most is {MEMBER_LIMIT}")
     size = sum(member.file_size for member in members)

@@ -119,7 +119,7 @@ def _algorithm(data: Mapping[str, Any]) -> Algorithm:
     ):
         return "MaskablePPO"
     raise PolicyError(
-        f"its policy class is {name!r} of the module {module or 'unknown'!r}; {_SUPPORTED}"
+        f"its policy class is {name!r} of the module {(module or 'unknown')!r}; {_SUPPORTED}"
     )
 
 

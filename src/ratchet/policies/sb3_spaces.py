@@ -29,7 +29,7 @@ def _kind(space: Any, field: str) -> str:
 
 def _whole(space: Mapping[str, Any], name: str, default: int | None = None) -> int:
     try:
-        return int(space.get(name, default))  # type: ignore[arg-type]
+        return int(space.get(name, default))
     except (TypeError, ValueError):
         raise PolicyError(f"its space has {name} = {space.get(name)!r}, not a number") from None
 
@@ -55,7 +55,7 @@ def bounds(space: Mapping[str, Any], name: str) -> tuple[float, ...]:
     if "..." in text:
         # a long array is printed in part, but one whose numbers are all equal also as one number
         text = str(space.get(f"{name}_repr"))
-        if "..." in text or "[" in text:
+        if "..." in text or "[" in text or text == "None":
             raise PolicyError(
                 f"its space prints {name} only in part ({size} numbers); the bounds are needed"
             )

@@ -44,7 +44,7 @@ _DARK = {
     AMBER: "#e0b040",
 }
 
-WIDTH = 4.9
+WIDTH = 4.5
 """Inches; a phone shows it at about three quarters of its natural size."""
 
 _SETTINGS: dict[str, object] = {
@@ -71,20 +71,20 @@ _SETTINGS: dict[str, object] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.8,
-    "hatch.color": LINE,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
+    "axes.unicode_minus": False,  # as in the tables
 }
 
 
 @contextlib.contextmanager
 def canvas(height: float) -> Iterator[tuple[Figure, Axes]]:
     """Give a figure and its axes, under the report's settings and no global state of pyplot."""
-    from matplotlib import rc_context  # noqa: PLC0415 - slow to import, and only plots need it
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and only plots need it
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with rc_context():
-        from matplotlib import rcParams  # noqa: PLC0415
-
-        rcParams.update(_SETTINGS)  # type: ignore[arg-type]
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a user's own matplotlibrc must not change a report
+        mpl.rcParams.update(_SETTINGS)  # type: ignore[arg-type]
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.add_subplot()
         axes.tick_params(length=0)

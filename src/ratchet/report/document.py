@@ -198,9 +198,8 @@ class Document:
     blocks: tuple[Block, ...] = ()
 
     def __post_init__(self) -> None:
-        keyed = [*self.tables, *(b for b in self.blocks if isinstance(b, KeyValues) and b.key)]
         for kind, names in (
-            ("table", [block.key for block in keyed]),
+            ("key", [b.key for b in self.blocks if isinstance(b, Table | KeyValues) and b.key]),
             ("figure", [figure.name for figure in self.figures]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})

@@ -32,7 +32,7 @@ from ratchet.report.tables import written
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _MIME = {"svg": "image/svg+xml", "png": "image/png"}
-_CALLOUTS = {"note": "Note", "good": "Accepted", "warning": "Take care", "bad": "Rejected"}
+_CALLOUTS = {"note": "Note", "good": "✓", "warning": "Caution", "bad": "✗"}
 
 
 def render_html(document: Document) -> str:
@@ -79,6 +79,8 @@ def inline(text: str) -> str:
 def _anchors(document: Document) -> dict[int, tuple[Heading, str]]:
     """Return, by the identity of each heading block, a fragment name that is unique on the page."""
     taken = {"report"}
+    taken |= {f"table-{table.key}" for table in document.tables}
+    taken |= {f"figure-{figure.name}" for figure in document.figures}
     anchors: dict[int, tuple[Heading, str]] = {}
     for block in document.blocks:
         if isinstance(block, Heading):
@@ -154,11 +156,12 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.cells
     )
-    caption = f"<caption>{inline(table.caption)}</caption>" if table.caption else ""
     label = escape(unstyled(table.caption) or table.key)
+    # Not a <caption>: that would be as wide as the table, and cut off where the box scrolls.
+    caption = f'<p class="caption">{inline(table.caption)}</p>\n' if table.caption else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">\n'
-        f'<table id="table-{table.key}">{caption}\n<thead><tr>{head}</tr></thead>\n'
+        f'{caption}<div class="scroll" role="region" tabindex="0" aria-label="{label}">\n'
+        f'<table id="table-{table.key}" aria-label="{label}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
@@ -168,8 +171,8 @@ def _cell(cell: Cell, column: Column, *, first: bool) -> str:
     text = inline(cell_text(cell, column))
     if cell.strong:
         text = f"<strong>{text}</strong>"
-    classes = [column.alignment, *([cell.tone] if cell.tone != "plain" else [])]
+    classes: list[str] = [column.alignment, *([cell.tone] if cell.tone != "plain" else [])]
     if column.format != "text" or not isinstance(cell.value, str):
-        classes.append("figure")
+        classes.append("numeric")
     tag, scope = ("th", ' scope="row"') if first else ("td", "")
     return f'<{tag}{scope} class="{" ".join(classes)}">{text}</{tag}>'

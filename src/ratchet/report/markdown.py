@@ -28,7 +28,9 @@ FIGURES = "figures"
 
 _ALERTS = {"note": "NOTE", "good": "TIP", "warning": "WARNING", "bad": "CAUTION"}
 _RULES = {"left": ":--", "right": "--:", "center": ":-:"}
-_LEAD = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|[-+](?=\s|$)|=+\s*$|-{3,}\s*$|\d+(?=[.)](?:\s|$)))")
+_LEAD = re.compile(
+    r"^(\s*)(#{1,6}(?=\s|$)|[-+](?=\s|$)|\[(?=[ xX]\])|=+\s*$|-{3,}\s*$|\d+(?=[.)](?:\s|$)))"
+)
 
 
 def render_markdown(document: Document) -> str:
@@ -63,7 +65,10 @@ def inline(text: str) -> str:
 def _escape(text: str) -> str:
     """Escape what Markdown would read; an underscore inside a word is left alone, for readability."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", text)
+    text = re.sub(r"([\\`*|$])", r"\\\1", text)
+    text = re.sub(r"(?<=\S)~|~(?!\d)", r"\~", text)  # strikes through; but ~4 is about four
+    # An interval's brackets are only text; before these they would make a link or a definition.
+    text = re.sub(r"\](?=[(\[:])", r"\]", text)
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratchet.report.canvas import BLUE, INK, LINE, ORANGE, SERIES, SOFT, canvas, svg
+from ratchet.report.canvas import BLUE, INK, ORANGE, SERIES, SOFT, canvas, svg
 from ratchet.report.tables import MISSING, Format, IntervalLike, interval, scalar
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def before_after(
             )
         _rows(axes, modes)
         axes.set_xlabel(quantity)
-        figure.legend(loc="outside upper left", ncols=2, frameon=False)
+        if axes.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside upper left", ncols=2, frameon=False)
         return svg(figure)
 
 
@@ -194,8 +195,9 @@ def heat_map(
     )  # fmt: skip
     finite = np.abs(estimates[np.isfinite(estimates)])
     limit = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    colours = LinearSegmentedColormap.from_list("ratchet", ["#c44e00", "#f7f7f7", "#0067a5"])
-    colours.set_bad(LINE)
+    shades = LinearSegmentedColormap.from_list("ratchet", ["#c44e00", "#f7f7f7", "#0067a5"])
+    # A missing value has a colour of its own that, like every cell's, stays light in the dark.
+    colours = shades.with_extremes(bad="#cfd5dc")
     with canvas(1.0 + 0.72 * len(rows)) as (figure, axes):
         mesh = axes.pcolormesh(
             np.ma.masked_invalid(estimates),
@@ -226,9 +228,10 @@ def heat_map(
         for spine in axes.spines.values():
             spine.set_visible(False)
         bar = figure.colorbar(mesh, ax=axes, fraction=0.045, pad=0.03)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
         bar.ax.tick_params(length=0, labelcolor=SOFT, labelsize=8.5)
-        bar.solids.set_edgecolor("face")  # type: ignore[union-attr]
+        assert bar.solids is not None
+        bar.solids.set_edgecolor("face")  # no hairlines between its steps
         bar.set_ticks([-limit, 0, limit], labels=[scalar(v, style, 0) for v in (-limit, 0, limit)])
         return svg(figure)
 

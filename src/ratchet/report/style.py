@@ -67,27 +67,30 @@ code { padding: 0.08em 0.3em; border-radius: 3px; background: var(--tint);
 .callout.warning { border-color: var(--warn); background: var(--warn-tint); }
 .callout.warning .kind { color: var(--warn); }
 
+.caption { margin: 1.4rem 0 0; color: var(--soft); font-size: 0.94rem; break-after: avoid; }
+.caption + .scroll { margin-top: 0.4rem; }
 .scroll { max-width: 100%; margin: 1.25rem 0; overflow-x: auto; -webkit-overflow-scrolling: touch; }
 table { min-width: min(100%, 24rem); border-collapse: collapse; font-size: 0.94rem; line-height: 1.4; }
-caption { padding-bottom: 0.5rem; color: var(--soft); text-align: left; caption-side: top; }
 th, td { padding: 0.42rem 0.8rem; text-align: left; vertical-align: top; }
 th:first-child, td:first-child { padding-left: 0.3rem; }
 thead th { border-bottom: 1.5px solid var(--ink); font-size: 0.88rem; font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 500; }
+th:first-child { position: sticky; left: 0; min-width: 4.5rem; max-width: 13rem; background: var(--paper); }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 1.5px solid var(--ink); }
 .right { text-align: right; }
 .center { text-align: center; }
-.figure { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.left:not(.figure) { min-width: 7rem; }
+.numeric { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.left:not(.numeric) { min-width: 6rem; max-width: 20rem; }
+td.left:last-child:not(.numeric) { min-width: 9rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .muted { color: var(--soft); }
 .callout.good, .callout.bad { color: inherit; }
 
 figure { margin: 1.5rem 0; }
-figure img { display: block; width: 100%; max-width: 38rem; height: auto; border-radius: 4px; }
-figcaption { max-width: 38rem; margin-top: 0.5rem; color: var(--soft); font-size: 0.92rem; }
+figure img { display: block; width: 100%; max-width: 34rem; height: auto; border-radius: 4px; }
+figcaption { max-width: 34rem; margin-top: 0.5rem; color: var(--soft); font-size: 0.92rem; }
 
 .pairs > div { display: grid; grid-template-columns: minmax(7rem, 13rem) minmax(0, 1fr); gap: 0 1rem;
   padding: 0.35rem 0.3rem; border-bottom: 1px solid var(--line); }

@@ -177,6 +177,7 @@ class Collector:
             "steps": self._steps.copy(),
             "live": self.env.live.copy(),
             "history": np.array(history),
+            "observations": self.env.observations.copy(),
             "begun": np.array([self.episodes_begun], dtype=np.int64),
         }
 
@@ -186,8 +187,8 @@ class Collector:
         Raises
         ------
         TaskError
-            If the state is of another number of environments, or an episode ends during the replay
-            (the simulator is not a function of seed and actions).
+            If the state is of another number of environments, or the replay does not lead to the same
+            observations (the simulator is not a function of seed and actions).
 
         """
         if len(state["seeds"]) != self.count:
@@ -208,14 +209,17 @@ class Collector:
         for row in range(len(history)):
             moving = live & (state["steps"] > row)
             self._remember(history[row], moving)
-            _, rewards, terminated, truncated, _ = self.env.advance(history[row], moving)
+            _, rewards, _, _, _ = self.env.advance(history[row], moving)
             self._returns += rewards
             self._steps += moving
-            if (terminated | truncated).any():
-                raise TaskError(
-                    f"task {self.task.name!r} does not repeat an episode from its seed and actions, so "
-                    "an interrupted run on it cannot be resumed exactly"
-                )
+        same = np.array_equal(
+            self.env.observations[which], state["observations"][which], equal_nan=True
+        )
+        if not (same and self.env.live[which].all()):
+            raise TaskError(
+                f"task {self.task.name!r} does not repeat an episode from its seed and actions, so "
+                "an interrupted run on it cannot be resumed exactly"
+            )
         self.replayed_steps += self.env.steps_executed - before
 
     def _begin(self, allowed: int | None) -> int | None:

@@ -114,7 +114,15 @@ def first_state(seed: Any, state: Any) -> None:
 
 @njit(**_FLAGS)
 def _begin(
-    copies: Any, seeds: Any, modes: Any, table: Any, physics: Any, state: Any, steps: Any, flags: Any, seen: Any
+    copies: Any,
+    seeds: Any,
+    modes: Any,
+    table: Any,
+    physics: Any,
+    state: Any,
+    steps: Any,
+    flags: Any,
+    seen: Any,
 ) -> None:
     for index in range(copies.size):
         copy = copies[index]
@@ -131,7 +139,14 @@ def _begin(
 
 @njit(**_FLAGS)
 def _advance(
-    actions: Any, moving: Any, physics: Any, state: Any, steps: Any, flags: Any, seen: Any, rewards: Any
+    actions: Any,
+    moving: Any,
+    physics: Any,
+    state: Any,
+    steps: Any,
+    flags: Any,
+    seen: Any,
+    rewards: Any,
 ) -> Any:
     executed = 0
     for copy in range(actions.size):
@@ -250,6 +265,7 @@ class CartPoleTask(Task):
     """CartPole-v1 whose gravity, pole half-length and masses are set by the mode (SI units)."""
 
     maximum_return = float(MAXIMUM_STEPS)
+    side_by_side = 1024
     heuristic = staticmethod(_heuristic)
 
     def __init__(self, name: str, modes: Sequence[Mode]) -> None:

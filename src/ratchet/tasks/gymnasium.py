@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -20,22 +20,36 @@ from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray
 
 MakeEnv = Callable[..., "Env[Any, Any]"]
 
+# These carry something over from one episode to the next (Gymnasium issue 728), so that an episode is not
+# a function of its seed and actions unless the environment is new. Making one costs little beside a reset.
+_MADE_ANEW = frozenset({"gymnasium.envs.box2d.bipedal_walker"})
+
+_PLAIN = (Mode("default"),)
+
+_REFUSALS = (gymnasium.error.Error, ImportError, AssertionError, TypeError, ValueError)
+"""What a constructor raises when it cannot do what it is asked."""
+
 
 class EnvVector(EpisodeVectorEnv):
     """`count` single environments, stepped one after the other; each is reset with its episode's seed.
 
     A mode's parameters that the environment's constructor takes are passed to it, the others are set
-    as attributes of the unwrapped environment before each episode.
+    as attributes of the unwrapped environment before each episode; an attribute that a mode leaves out
+    has its own value again.
     """
 
     def __init__(self, make: MakeEnv, count: int, modes: Sequence[Mode], task: str) -> None:
         self._make = make
-        self._modes = modes
         self._task = task
         self.num_envs = count
-        self._envs: list[Env[Any, Any] | None] = [None] * count
-        self._arguments: list[dict[str, Any] | None] = [None] * count
-        first = self._env(0, modes[0])
+        first = self._made({})
+        self._modes = [_split(mode, first, make) for mode in modes]
+        self._set = {name for _, attributes in self._modes for name in attributes}
+        self._envs: list[Env[Any, Any] | None] = [first, *[None] * (count - 1)]
+        self._arguments: list[dict[str, Any]] = [{} for _ in range(count)]
+        self._own: list[dict[str, Any]] = [{} for _ in range(count)]
+        self._own[0] = self._values(first)
+        first = self.prepare(0, 0)
         self.single_observation_space = first.observation_space
         self.single_action_space = first.action_space
         self.observation_space = batch_space(first.observation_space, count)
@@ -60,7 +74,7 @@ class EnvVector(EpisodeVectorEnv):
     def begin(self, copies: IntArray, seeds: Sequence[int], modes: IntArray) -> None:
         """Begin an episode in each of the named copies, with its own seed, in its own mode."""
         for copy, seed, mode in zip(copies, seeds, modes, strict=True):
-            env = self._env(int(copy), self._modes[int(mode)])
+            env = self.prepare(int(copy), int(mode), anew=True)
             observation, info = env.reset(seed=int(seed))
             flatten(self.single_observation_space, observation, self._seen[copy])
             self._note_mask(int(copy), info)
@@ -95,52 +109,55 @@ class EnvVector(EpisodeVectorEnv):
             if env is not None:
                 env.close()
 
-    def _env(self, copy: int, mode: Mode) -> Env[Any, Any]:
-        """Return the copy's environment, made anew if the mode changes its constructor's arguments."""
-        arguments, attributes = _split(mode, self._envs[copy], self._make)
+    def prepare(self, copy: int, mode: int, *, anew: bool = False) -> Env[Any, Any]:
+        """Return the copy's environment in that mode; with `anew`, as if no episode had been played."""
+        arguments, attributes = self._modes[mode]
         env = self._envs[copy]
-        if env is None or arguments != self._arguments[copy]:
+        stale = env is not None and anew and type(env.unwrapped).__module__ in _MADE_ANEW
+        if env is None or stale or arguments != self._arguments[copy]:
             if env is not None:
                 env.close()
-            env = self._make(**arguments)
-            if not isinstance(env, Env):
-                raise TaskError(
-                    f"task {self._task!r} makes {type(env).__name__}, which is not a gymnasium.Env"
-                )
+            env = self._made(arguments)
             self._envs[copy], self._arguments[copy] = env, arguments
-            arguments, attributes = _split(mode, env, self._make)
-            if arguments != self._arguments[copy]:
-                env.close()
-                env = self._make(**arguments)
-                self._envs[copy], self._arguments[copy] = env, arguments
-        inner = env.unwrapped
-        for name, value in attributes.items():
-            setattr(inner, name, value)
+            self._own[copy] = self._values(env)
+        for name, value in {**self._own[copy], **attributes}.items():
+            setattr(env.unwrapped, name, value)
         return env
 
-    def _note_mask(self, copy: int, info: Mapping[str, Any]) -> None:
-        mask = info.get("action_mask")
-        if mask is None or not isinstance(self.single_action_space, Discrete):
-            return
-        if self._masks is None:
-            self._masks = np.ones((self.num_envs, int(self.single_action_space.n)), dtype=np.bool_)
-        self._masks[copy] = np.asarray(mask, dtype=np.bool_)
-
-
-def _split(
-    mode: Mode, env: Env[Any, Any] | None, make: MakeEnv
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the mode's parameters as constructor arguments and as attributes."""
-    if not mode.parameters:
-        return {}, {}
-    if env is None:
-        env = make()
+    def _made(self, arguments: dict[str, Any]) -> Env[Any, Any]:
         try:
-            return _split(mode, env, make)
-        finally:
-            env.close()
+            env = self._make(**arguments)
+        except _REFUSALS as error:
+            reason = str(error) or type(error).__name__
+            given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            raise TaskError(
+                f"task {self._task!r} cannot be made{f' with {given}' if given else ''}: {reason}"
+            ) from error
+        if not isinstance(env, Env):
+            raise TaskError(
+                f"task {self._task!r} makes {type(env).__name__}, which is not a gymnasium.Env"
+            )
+        return env
+
+    def _values(self, env: Env[Any, Any]) -> dict[str, Any]:
+        """Return the environment's own values of the attributes that modes set."""
+        return {name: getattr(env.unwrapped, name) for name in self._set}
+
+    def _note_mask(self, copy: int, info: Mapping[str, Any]) -> None:
+        if not isinstance(self.single_action_space, Discrete):
+            return
+        mask = info.get("action_mask")
+        if self._masks is None:
+            if mask is None:
+                return
+            self._masks = np.ones((self.num_envs, int(self.single_action_space.n)), dtype=np.bool_)
+        self._masks[copy] = True if mask is None else np.asarray(mask, dtype=np.bool_)
+
+
+def _split(mode: Mode, env: Env[Any, Any], make: MakeEnv) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the mode's parameters as constructor arguments and as attributes."""
     inner = env.unwrapped
-    taken = inspect.signature(type(inner).__init__).parameters
+    taken = _parameters(make, inner) if mode.parameters else set()
     arguments, attributes = {}, {}
     for name, value in mode.parameters.items():
         if name in taken:
@@ -148,12 +165,27 @@ def _split(
         elif hasattr(inner, name):
             attributes[name] = value
         else:
-            known = [key for key in (*taken, *vars(inner)) if not key.startswith("_")]
+            plain = {
+                key
+                for owner in (*type(inner).__mro__, inner)
+                for key, held in vars(owner).items()
+                if isinstance(held, int | float | str)
+            }
+            known = {key for key in taken | plain if not key.startswith("_")}
             raise TaskError(
                 f"mode {mode.name!r} sets {name!r}, which {type(inner).__name__} has neither as "
-                f"a constructor argument nor as an attribute: {did_you_mean(name, set(known) - {'self'})}"
+                f"a constructor argument nor as an attribute: {did_you_mean(name, known)}"
             )
     return arguments, attributes
+
+
+def _parameters(make: MakeEnv, inner: Env[Any, Any]) -> set[str]:
+    """Return the names of the arguments that `make` takes, passed on to the constructor or not."""
+    taken = inspect.signature(make).parameters
+    names = {key for key, one in taken.items() if one.kind is not inspect.Parameter.VAR_KEYWORD}
+    if len(names) < len(taken):
+        names |= {*inspect.signature(type(inner)).parameters}
+    return names
 
 
 class GymnasiumTask(Task):
@@ -166,15 +198,13 @@ class GymnasiumTask(Task):
 
     """
 
-    def __init__(
-        self, name: str, make: MakeEnv, modes: Sequence[Mode] = (Mode("default"),)
-    ) -> None:
+    def __init__(self, name: str, make: MakeEnv, modes: Sequence[Mode] = _PLAIN) -> None:
         self.name = name
         self.modes = tuple(modes)
         self._make_env = make
         probe = self.make(1)
-        for mode in self.modes:
-            probe._env(0, mode)  # noqa: SLF001 - a mode that cannot be set is refused at the door
+        for mode in range(len(self.modes)):
+            probe.prepare(0, mode)  # a mode that cannot be set is refused at the door
         self.observation_space = probe.single_observation_space
         self.action_space = probe.single_action_space
         probe.close()
@@ -184,7 +214,7 @@ class GymnasiumTask(Task):
         return EnvVector(self._make_env, count, self.modes, self.name)
 
 
-def gymnasium_task(name: str, modes: Sequence[Mode] = (Mode("default"),)) -> GymnasiumTask:
+def gymnasium_task(name: str, modes: Sequence[Mode] = _PLAIN) -> GymnasiumTask:
     """Return the task of a registered Gymnasium id.
 
     Raises
@@ -199,15 +229,12 @@ def gymnasium_task(name: str, modes: Sequence[Mode] = (Mode("default"),)) -> Gym
         raise TaskError(f"Gymnasium has no environment {name!r}: {error}") from error
 
     def make(**arguments: Any) -> Env[Any, Any]:
-        try:
-            return cast("Env[Any, Any]", gymnasium.make(name, **arguments))
-        except (gymnasium.error.Error, ImportError) as error:
-            raise TaskError(f"environment {name!r} cannot be made: {error}") from error
+        return gymnasium.make(name, **arguments)
 
     return GymnasiumTask(name, make, modes)
 
 
-def callable_task(name: str, modes: Sequence[Mode] = (Mode("default"),)) -> Task:
+def callable_task(name: str, modes: Sequence[Mode] = _PLAIN) -> Task:
     """Return the task of a ``module:callable`` that makes a Task or a gymnasium.Env.
 
     Raises
@@ -219,18 +246,29 @@ def callable_task(name: str, modes: Sequence[Mode] = (Mode("default"),)) -> Task
     module_name, _, attribute = name.partition(":")
     try:
         make = getattr(importlib.import_module(module_name), attribute)
-    except ImportError as error:
-        raise TaskError(f"task {name!r}: module {module_name!r} cannot be imported: {error}") from error
+    except (ImportError, ValueError) as error:
+        raise TaskError(
+            f"task {name!r}: module {module_name!r} cannot be imported: {error}"
+        ) from error
     except AttributeError as error:
         raise TaskError(f"task {name!r}: module {module_name!r} has no {attribute!r}") from error
     if not callable(make):
         raise TaskError(f"task {name!r}: {attribute!r} is not callable")
     if isinstance(make, type) and issubclass(make, Env):
         return GymnasiumTask(name, make, modes)
-    made = make()
+    try:
+        made = make()
+    except _REFUSALS as error:
+        raise TaskError(f"task {name!r} cannot be made: {error}") from error
     if isinstance(made, Task):
+        if modes is not _PLAIN:
+            raise TaskError(
+                f"task {name!r} has modes of its own; --set is for Gymnasium environments"
+            )
         return made
     if isinstance(made, Env):
         made.close()
         return GymnasiumTask(name, make, modes)
-    raise TaskError(f"task {name!r} makes {type(made).__name__}, neither a gymnasium.Env nor a Task")
+    raise TaskError(
+        f"task {name!r} makes {type(made).__name__}, neither a gymnasium.Env nor a Task"
+    )

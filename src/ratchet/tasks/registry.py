@@ -36,13 +36,16 @@ def find_task(name: str, modes: Mapping[str, Mapping[str, Any]] | None = None) -
 
     """
     chosen = [Mode(key, dict(values)) for key, values in (modes or {}).items()]
-    if name in BUILT_IN or name not in gymnasium.registry and ":" not in name:
+    if name in BUILT_IN or (name not in gymnasium.registry and ":" not in name):
         points = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
         made: Any = None
         if name in BUILT_IN:
             made = BUILT_IN[name]()
         elif name in points:
-            made = points[name].load()()
+            try:
+                made = points[name].load()()
+            except (ImportError, AttributeError) as error:
+                raise TaskError(f"the entry point {name!r} cannot be loaded: {error}") from error
         if made is None:
             known = [*task_names(), *gymnasium.registry]
             near = did_you_mean(name, known).partition(" (known")[0]
@@ -54,8 +57,10 @@ def find_task(name: str, modes: Mapping[str, Mapping[str, Any]] | None = None) -
         if not isinstance(made, Task):
             raise TaskError(f"the entry point {name!r} makes {type(made).__name__}, not a Task")
         if chosen:
-            raise TaskError(f"task {name!r} has modes of its own; --set is for Gymnasium environments")
+            raise TaskError(
+                f"task {name!r} has modes of its own; --set is for Gymnasium environments"
+            )
         return made
     if ":" in name:
-        return callable_task(name, chosen or (Mode("default"),))
-    return gymnasium_task(name, chosen or (Mode("default"),))
+        return callable_task(name, chosen) if chosen else callable_task(name)
+    return gymnasium_task(name, chosen) if chosen else gymnasium_task(name)

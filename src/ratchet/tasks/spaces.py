@@ -20,7 +20,7 @@ def observation_width(space: Space[Any], task: str) -> int:
     Raises
     ------
     TaskError
-        If the space is neither a Box of at most one axis nor Discrete.
+        If the space is neither a Box of at most two axes nor Discrete.
 
     """
     if isinstance(space, Discrete):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Space
@@ -45,7 +45,7 @@ class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
     ``info["metrics"]`` holds float64 ``(n,)`` per episode metric, valid where an episode just ended.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.DISABLED}
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as Gymnasium has it
 
     num_envs: int
     live: BoolArray
@@ -109,6 +109,8 @@ class Task(ABC):
     """Names of the episode metrics beside return and length."""
     heuristic: Callable[[FloatArray], NDArray[Any]] | None = None
     """A hand-written policy: observations ``(n, size)`` to actions, if the task has one."""
+    side_by_side: int = 16
+    """How many episodes an evaluation plays at once: many where copies are cheap."""
 
     @abstractmethod
     def make(self, count: int) -> EpisodeVectorEnv:

@@ -1,0 +1,190 @@
+"""The journey of one fine-tuning: pre-flight, before, training, after, verdict, report.
+
+Nothing is played to judge that is also reported: the pawl decides on one seed list, and the numbers
+come from another. `best` of the run is the starting policy until the pawl accepts the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.errors import PolicyError
+from ratchet.evaluation.forgetting import ForgettingMatrix, forgetting_matrix
+from ratchet.evaluation.pawl import PawlSettings, Verdict, default_scale, judge
+from ratchet.learning.trainer import TrainingPlan
+from ratchet.policies.actor import Actor
+from ratchet.policies.checkpoint import point, publish
+from ratchet.policies.policy import Policy
+from ratchet.recipes.resolve import Player
+from ratchet.recipes.session import Session
+from ratchet.recipes.steps import Played, SeedSet, Trained, evaluate, train
+from ratchet.seeding import report_seeds, selection_seeds
+from ratchet.tasks.task import Task
+
+Returns = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a fine-tuning came to."""
+
+    trained: Trained
+    verdict: Verdict
+    matrix: ForgettingMatrix
+    target: str | None
+    best: Policy
+
+    def to_json(self, scope: str) -> dict[str, Any]:
+        """Return it as ``ratchet finetune --json`` prints it."""
+        row = self.matrix.rows[self.target or "mixed"].to_json()
+        return {
+            "policy": str(self.trained.checkpoint),
+            "policy_id": self.trained.policy.id,
+            "environment_steps": self.trained.environment_steps,
+            "episodes": self.trained.episodes,
+            "scope": scope,
+            "parameters_adapted": self.trained.parameters_adapted,
+            "frozen_unchanged": self.trained.frozen_unchanged,
+            "wall_seconds": self.trained.wall_seconds,
+            "verdict": "accepted" if self.verdict.accepted else "rejected",
+            "reason": self.verdict.reason,
+            "evaluation": row["evaluation"],
+            "forgetting": row["forgetting"],
+            "specific_gain": row["specific_gain"],
+        }
+
+
+def play_all_modes(
+    session: Session,
+    label: str,
+    policy: Policy,
+    task: Task,
+    seeds: SeedSet,
+    *,
+    deterministic: bool = True,
+) -> Returns:
+    """Evaluate on every mode of the task; return the returns by mode."""
+    player = Player(label, Actor(policy), policy)
+    session.progress.stage(f"evaluating {label}", len(task.modes) * len(seeds.seeds))
+    played: dict[str, Played] = {
+        mode.name: evaluate(session, player, task, mode.name, seeds, deterministic=deterministic)
+        for mode in task.modes
+    }
+    return {mode: result.returns for mode, result in played.items()}
+
+
+def score_record(task: Task, returns: Returns, *, deterministic: bool) -> dict[str, Any]:
+    """Return what a policy's file says of its score, for a later pre-flight."""
+    return {
+        "task": task.name,
+        "deterministic": deterministic,
+        "modes": {
+            mode: {"mean": float(values.mean()), "episodes": len(values)}
+            for mode, values in returns.items()
+        },
+    }
+
+
+def preflight(policy: Policy, task: Task, returns: Returns, *, deterministic: bool) -> str:
+    """Check that a policy scores what its record says; return a sentence on it.
+
+    Raises
+    ------
+    PolicyError
+        If a mode's mean differs from the recorded one by more than chance allows: three standard
+        errors, or 1% of the recorded mean. Then the policy, its normaliser or the task is another one.
+
+    """
+    score: Mapping[str, Any] | None = policy.record.get("score")
+    if score is None:
+        return "its file records no score to hold it against"
+    if score["task"] != task.name or score["deterministic"] != deterministic:
+        return f"its recorded score is of {score['task']}, played another way; not compared"
+    for mode, stated in score["modes"].items():
+        if mode not in returns:
+            continue
+        values = returns[mode]
+        error = float(values.std()) * math.sqrt(1.0 / len(values) + 1.0 / stated["episodes"])
+        allowed = max(3.0 * error, 0.01 * abs(stated["mean"]))
+        if abs(values.mean() - stated["mean"]) > allowed:
+            raise PolicyError(
+                f"pre-flight: in mode {mode!r} the policy scores {values.mean():.1f}, but its record "
+                f"says {stated['mean']:.1f} (allowed: ±{allowed:.1f}); is it the right task, and is "
+                "its normaliser there?"
+            )
+    return "it scores what its file records"
+
+
+def finetune(
+    session: Session,
+    plan: TrainingPlan,
+    *,
+    name: str,
+    kind: str,
+    episodes: int,
+    deterministic: bool = True,
+    pawl: PawlSettings | None = None,
+) -> Outcome:
+    """Evaluate, train, evaluate again on all modes, judge, and move `best` if the pawl accepts.
+
+    `episodes` seeds are reported on, and as many others decide. The base policy becomes the run's
+    first `best`.
+
+    Raises
+    ------
+    PolicyError
+        If the pre-flight finds another policy than the record describes.
+
+    """
+    task, base = plan.task, plan.policy
+    report = SeedSet.of("report", report_seeds(episodes))
+    selection = SeedSet.of("selection", selection_seeds(episodes))
+    before = play_all_modes(session, "start", base, task, report, deterministic=deterministic)
+    session.progress.note(
+        f"pre-flight: {preflight(base, task, before, deterministic=deterministic)}"
+    )
+    chosen_before = play_all_modes(
+        session, "start", base, task, selection, deterministic=deterministic
+    )
+    start = publish(base, session.directory / "checkpoints" / f"start-{base.id}")
+    if not (session.directory / "best.json").exists():
+        point(session.directory, "best", start)
+    trained = train(session, plan, name=name, kind=kind)
+    after = play_all_modes(
+        session, "result", trained.policy, task, report, deterministic=deterministic
+    )
+    chosen_after = play_all_modes(
+        session, "result", trained.policy, task, selection, deterministic=deterministic
+    )
+    verdict = judge(
+        {mode: chosen_after[mode] - chosen_before[mode] for mode in chosen_before},
+        plan.mode,
+        pawl,
+        default_scale(chosen_before, task.maximum_return),
+        same_policy=base.id == trained.policy.id,
+    )
+    session.ledger.add_verdict(
+        trained.training_id,
+        accepted=verdict.accepted,
+        reason=verdict.reason,
+        target=plan.mode or "all modes",
+        bounds=verdict.to_json()["bounds"],  # type: ignore[arg-type]
+    )
+    best = base
+    if verdict.accepted:
+        best = trained.policy
+        point(session.directory, "best", trained.checkpoint)
+    target = plan.mode or "mixed"
+    return Outcome(
+        trained=trained,
+        verdict=verdict,
+        matrix=forgetting_matrix(before, {target: after}),
+        target=plan.mode,
+        best=best,
+    )

@@ -1,0 +1,146 @@
+"""What a POLICY on the command line means: a checkpoint, a run's pointer, an SB3 zip, or a built-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from numpy.typing import NDArray
+
+from ratchet.errors import PolicyError
+from ratchet.policies import kernels
+from ratchet.policies.actor import Actor, Choice, Chooser
+from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
+from ratchet.policies.policy import Policy
+from ratchet.rollout.fit import check_fit
+from ratchet.tasks.task import Task
+
+BUILT_IN = {
+    "random": "every legal action equally likely",
+    "heuristic": "the task's hand-written policy, where it has one",
+}
+
+
+class _RandomChooser:
+    """Chooses every legal action with the same probability, from the episode's own noise."""
+
+    id = "random"
+
+    def __init__(self, task: Task) -> None:
+        self._space = task.action_space
+
+    def act(
+        self,
+        observations: NDArray[np.float32],
+        masks: NDArray[np.bool_] | None,
+        seeds: NDArray[np.uint64],
+        steps: NDArray[np.int64],
+        *,
+        deterministic: bool,  # noqa: ARG002 - a random policy has no greedy side
+    ) -> Choice:
+        """Choose for ``(n, size)`` observations."""
+        count = len(observations)
+        nan = np.full(count, np.nan, dtype=np.float32)
+        if isinstance(self._space, Discrete):
+            legal = np.ones((count, int(self._space.n)), dtype=np.bool_) if masks is None else masks
+            actions = np.zeros(count, dtype=np.int64)
+            stuck = kernels.choose_uniformly(legal, seeds, steps, actions)
+            if stuck >= 0:
+                raise PolicyError(f"environment {stuck} offers no legal action")
+            return Choice(actions, actions + int(self._space.start), nan)
+        width = int(np.prod(self._space.shape or ()))
+        unit = kernels.uniforms(seeds, steps, width)
+        low = np.asarray(self._space.low).ravel()  # type: ignore[attr-defined]
+        high = np.asarray(self._space.high).ravel()  # type: ignore[attr-defined]
+        drawn = (low + unit * (high - low)).astype(np.float32)
+        return Choice(drawn, drawn, nan)
+
+
+class _HeuristicChooser:
+    """Plays the task's hand-written policy."""
+
+    id = "heuristic"
+
+    def __init__(self, task: Task) -> None:
+        if task.heuristic is None:
+            raise PolicyError(f"task {task.name!r} has no heuristic; choose another policy")
+        self._choose = task.heuristic
+
+    def act(
+        self,
+        observations: NDArray[np.float32],
+        masks: NDArray[np.bool_] | None,  # noqa: ARG002
+        seeds: NDArray[np.uint64],  # noqa: ARG002
+        steps: NDArray[np.int64],  # noqa: ARG002
+        *,
+        deterministic: bool,  # noqa: ARG002
+    ) -> Choice:
+        """Choose for ``(n, size)`` observations."""
+        actions = self._choose(observations)
+        return Choice(actions, actions, np.full(len(observations), np.nan, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays in an evaluation: a chooser, its label, and its policy if it has one."""
+
+    label: str
+    chooser: Chooser
+    policy: Policy | None
+
+
+def load_policy(text: str, root: Path) -> Policy:
+    """Return the policy that `text` means: a directory, ``RUN@best``, or a ``.zip``.
+
+    Raises
+    ------
+    PolicyError
+        If there is none, it is damaged, or it is of a kind that cannot be read.
+
+    """
+    run, at, pointer = text.rpartition("@")
+    if at:
+        directory = Path(run) if Path(run).exists() else root / run
+        if not directory.is_dir():
+            raise PolicyError(f"policy {text!r}: there is no run directory {directory}")
+        return read_checkpoint(follow(directory, pointer))
+    path = Path(text)
+    if path.suffix == ".zip":
+        from ratchet.policies.sb3_import import read_sb3  # noqa: PLC0415 - loads PyTorch
+
+        return read_sb3(path)
+    if path.is_dir():
+        if is_checkpoint(path):
+            return read_checkpoint(path)
+        for pointer in ("best", "latest"):
+            if (path / f"{pointer}.json").exists():
+                return read_checkpoint(follow(path, pointer))
+        return read_checkpoint(path)
+    if text in BUILT_IN:
+        raise PolicyError(
+            f"the built-in policy {text!r} has no parameters: it can be evaluated and compared only"
+        )
+    raise PolicyError(
+        f"there is no policy {text!r}: it is a checkpoint directory, RUN@best or RUN@latest, an SB3 "
+        f".zip file, or one of {', '.join(BUILT_IN)}"
+    )
+
+
+def load_player(text: str, task: Task, root: Path) -> Player:
+    """Return who plays, checked against the task.
+
+    Raises
+    ------
+    PolicyError
+        As `load_policy`, or if the policy does not fit the task.
+
+    """
+    if text == "random":
+        return Player(text, _RandomChooser(task), None)
+    if text == "heuristic":
+        return Player(text, _HeuristicChooser(task), None)
+    policy = load_policy(text, root)
+    check_fit(policy.spec, task)
+    return Player(text, Actor(policy), policy)

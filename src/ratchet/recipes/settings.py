@@ -1,0 +1,53 @@
+"""Which hyperparameters a fine-tuning uses: its policy's own where they are known, else PPO's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from ratchet.errors import RecipeError, did_you_mean
+from ratchet.learning.config import PPOConfig
+from ratchet.policies.policy import Policy
+
+# A2C's other settings (5 steps a rollout, one pass) are not PPO's, and would cripple it.
+_CARRIED_FROM_A2C = {"n_envs", "gamma", "ent_coef", "vf_coef", "max_grad_norm"}
+
+
+def ppo_config(policy: Policy | None, overrides: Mapping[str, Any]) -> PPOConfig:
+    """Return PPO's settings: `overrides` first, then the policy's own, then the defaults.
+
+    Raises
+    ------
+    RecipeError
+        If an override is unknown or out of range.
+
+    """
+    known = PPOConfig.model_fields
+    for key in overrides:
+        if key not in known:
+            raise RecipeError(f"PPO has no setting {key!r}: {did_you_mean(key, known)}")
+    carried: dict[str, Any] = {}
+    if policy is not None:
+        own = policy.record.get("hyperparameters") or {}
+        a2c = policy.record.get("algorithm") == "A2C"
+        carried = {
+            key: value
+            for key, value in own.items()
+            if key in known and (not a2c or key in _CARRIED_FROM_A2C)
+        }
+    try:
+        return PPOConfig(**{**carried, **overrides})
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first thing that is wrong, as a sentence with the field and the value."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    what = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "extra_forbidden":
+        return f"{where!r} is not a setting"
+    return f"{where} is {first.get('input')!r}: {what}"
