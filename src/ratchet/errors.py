@@ -51,8 +51,8 @@ class LedgerError(InputError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'? `` text for the nearest known word, or the list of all of them."""
+    """Return a hint at the nearest known word, and the list of all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     listing = ", ".join(names)
-    return f"did you mean {near[0]!r}? (known: {listing})" if near else f"known: {listing}"
+    return f"did you mean {near[0]!r}? Known: {listing}" if near else f"known: {listing}"

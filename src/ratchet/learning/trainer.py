@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ratchet.errors import BudgetError, PolicyError
 from ratchet.learning.adam import Adam
@@ -141,7 +142,6 @@ class Trainer:
         self._warmups = self._rollbacks = 0
         self._executed_here = 0
         self._actor = Actor(plan.policy)
-        self.stop_requested = False
 
     @property
     def finished(self) -> bool:
@@ -173,11 +173,17 @@ class Trainer:
         after_update: Callable[[], None] = lambda: None,
         tick: Callable[[int], None] | None = None,
     ) -> Policy:
-        """Iterate until the budget is spent or `stop_requested`; return the policy as it then is."""
-        while not self.finished and not self.stop_requested:
-            self._iterate(tick)
-            after_update()
+        """Iterate until the budget is spent; return the policy as it then is."""
+        # The products are small: a BLAS of several threads spends its time on handing them over.
+        with threadpool_limits(limits=1, user_api="blas"):
+            while not self.finished:
+                self._iterate(tick)
+                after_update()
         return self.policy()
+
+    def close(self) -> None:
+        """Close the environments."""
+        self._collector.env.close()
 
     def _iterate(self, tick: Callable[[int], None] | None) -> None:
         """Run one iteration: collect → returns → update → tune → publish."""

@@ -95,13 +95,13 @@ def execute(action: ActionSpec, actions: NDArray[Any], *, squash: bool = False) 
     with `squash`, pass through tanh and are stretched to it.
     """
     if action.kind == "discrete":
-        counted: NDArray[Any] = actions + action.start
-        return counted
+        return actions + action.start
     low = np.asarray(action.low, dtype=np.float32)
     high = np.asarray(action.high, dtype=np.float32)
     if squash:
         return np.asarray(low + 0.5 * (np.tanh(actions) + 1.0) * (high - low), dtype=np.float32)
-    return np.clip(actions, low, high)
+    clipped: NDArray[Any] = np.clip(actions, low, high)
+    return clipped
 
 
 class Actor:

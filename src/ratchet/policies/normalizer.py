@@ -33,16 +33,17 @@ class Normalizer:
         if self.mean is None or self.variance is None:
             return np.asarray(raw, dtype=np.float32)
         scaled = (raw - self.mean) / np.sqrt(self.variance + self.epsilon)
-        clipped = np.clip(scaled, -self.clip_observation, self.clip_observation)
-        normalised: NDArray[np.float32] = clipped.astype(np.float32)
-        return normalised
+        return np.clip(scaled, -self.clip_observation, self.clip_observation).astype(np.float32)
 
     def rewards(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Return rewards on the scale that the critic was trained on."""
         if self.return_variance is None:
             return np.asarray(raw, dtype=np.float32)
         scaled = raw / np.sqrt(self.return_variance + self.epsilon)
-        return np.clip(scaled, -self.clip_reward, self.clip_reward).astype(np.float32)
+        clipped: NDArray[np.float32] = np.clip(scaled, -self.clip_reward, self.clip_reward).astype(
+            np.float32
+        )
+        return clipped
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the statistics that are arrays, for storage."""

@@ -128,6 +128,23 @@ def load_policy(text: str, root: Path) -> Policy:
     )
 
 
+def check_usable(policy: Policy) -> None:
+    """Refuse a policy that was trained on normalised observations and has lost the statistics.
+
+    Raises
+    ------
+    PolicyError
+        If it has: without them it plays like a beginner, and every number about it is wrong.
+
+    """
+    said = str(policy.record.get("normalizer") or "")
+    if policy.normalizer is None and said.startswith("missing"):
+        raise PolicyError(
+            f"policy {policy.record.get('source')!r} was trained on normalised observations, but its "
+            "vecnormalize.pkl is missing: put it beside the file, or import it with --vecnormalize"
+        )
+
+
 def load_player(text: str, task: Task, root: Path) -> Player:
     """Return who plays, checked against the task.
 
@@ -142,5 +159,6 @@ def load_player(text: str, task: Task, root: Path) -> Player:
     if text == "heuristic":
         return Player(text, _HeuristicChooser(task), None)
     policy = load_policy(text, root)
+    check_usable(policy)
     check_fit(policy.spec, task)
     return Player(text, Actor(policy), policy)

@@ -118,6 +118,7 @@ def open_session(
         raise LedgerError(f"there is no run {name!r} in {root} to resume")
     began = time.perf_counter()
     with RunLock(directory), Ledger.open(root / LEDGER) as ledger:
+        _opened.append(name)
         ledger.start_run(name, name=name, kind=kind, seed=seed, task=task, recipe=recipe)
         session = Session(root=root, name=name, ledger=ledger, progress=progress)
         status = "failed"
@@ -138,14 +139,9 @@ def open_session(
             update_index(root, ledger)
 
 
-def recorded_recipe(root: Path, name: str) -> dict[str, Any]:
-    """Return what a run was started with.
+_opened: list[str] = []
 
-    Raises
-    ------
-    LedgerError
-        If there is no ledger, or no such run in it.
 
-    """
-    with Ledger.open(root / LEDGER, create=False) as ledger:
-        return dict(queries.run(ledger, name).recipe)
+def last_opened() -> str | None:
+    """Return the name of the run that this process opened last."""
+    return _opened[-1] if _opened else None

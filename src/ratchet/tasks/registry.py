@@ -48,11 +48,11 @@ def find_task(name: str, modes: Mapping[str, Mapping[str, Any]] | None = None) -
                 raise TaskError(f"the entry point {name!r} cannot be loaded: {error}") from error
         if made is None:
             known = [*task_names(), *gymnasium.registry]
-            near = did_you_mean(name, known).partition(" (known")[0]
-            hint = near if near.startswith("did") else f"known: {', '.join(task_names())}"
+            near, known_too, _ = did_you_mean(name, known).partition(" Known:")
+            hint = near if known_too else f"known: {', '.join(task_names())}"
             raise TaskError(
-                f"there is no task {name!r}: {hint}; a task is a built-in name, a Gymnasium id or "
-                "module:callable"
+                f"there is no task {name!r}: {hint} (a task is a built-in name, a Gymnasium id or "
+                "module:callable)"
             )
         if not isinstance(made, Task):
             raise TaskError(f"the entry point {name!r} makes {type(made).__name__}, not a Task")

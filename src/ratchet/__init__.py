@@ -1,0 +1,26 @@
+"""Ratchet fine-tunes a PPO policy and proves whether it got better, at what cost, and what it forgot."""
+
+from ratchet.errors import (
+    BudgetError,
+    InputError,
+    LedgerError,
+    PolicyError,
+    RatchetError,
+    RecipeError,
+    SeedError,
+    TaskError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BudgetError",
+    "InputError",
+    "LedgerError",
+    "PolicyError",
+    "RatchetError",
+    "RecipeError",
+    "SeedError",
+    "TaskError",
+    "__version__",
+]

@@ -1,0 +1,121 @@
+"""``ratchet run``, ``demo``, ``report`` and ``index``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ratchet.cli import options
+from ratchet.cli.output import emit, say, table, watching
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe that ships, or a .toml file.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="a.b=value, over the recipe's own.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, to look at.")] = False,
+    name: options.Name = None,
+    resume: options.Resume = False,
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Run an experiment to its report."""
+    from ratchet.recipes import sb3_finetuning
+    from ratchet.recipes.schema import read_recipe
+    from ratchet.recipes.session import free_name, open_session
+    from ratchet.report.finetuning import finetuning_document, summary_table
+    from ratchet.report.publish import report_data, write_report
+
+    read = read_recipe(recipe, settings or [], quick=quick)
+    prepared = sb3_finetuning.prepare(read, root)
+    chosen = name or free_name(root, read.recipe)
+    with (
+        watching() as watcher,
+        open_session(
+            root,
+            chosen,
+            kind="recipe",
+            seed=read.seed,
+            task=read.task,
+            recipe=prepared.record(),
+            resume=resume,
+            progress=watcher,
+        ) as session,
+    ):
+        sb3_finetuning.run(session, prepared)
+        watcher.stage("writing the report", 1)
+        document = finetuning_document(session.ledger, session.name)
+        write_report(document, session.directory)
+        summary = summary_table(session.ledger, session.name)
+    if as_json:
+        emit({"run": chosen, "report": str(root / chosen / "report.html"), **report_data(document)})
+        return
+    _print(summary)
+    say(f"report  {root / chosen / 'report.html'}")
+
+
+def demo(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
+    """Train a base policy, fine-tune it on every mode, and report what that did; a few minutes."""
+    run("sb3-finetuning", quick=True, name=None, root=root, as_json=as_json)
+
+
+def report(
+    name: Annotated[str | None, typer.Argument(help="The run; the latest if not given.")] = None,
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Write a run's report again, from the ledger alone."""
+    from ratchet.errors import LedgerError
+    from ratchet.ledger import queries
+    from ratchet.ledger.ledger import Ledger
+    from ratchet.recipes.session import LEDGER
+    from ratchet.report.finetuning import finetuning_document
+    from ratchet.report.publish import report_data, write_report
+
+    with Ledger.open(root / LEDGER, create=False) as ledger:
+        found = queries.run(ledger, name) if name else queries.latest_run(ledger)
+        if found.kind not in {"recipe", "train", "finetune"}:
+            raise LedgerError(
+                f"run {found.name!r} is of kind {found.kind!r}, which has no report; reports are made "
+                "for recipe, train and finetune"
+            )
+        document = finetuning_document(ledger, found.id)
+    write_report(document, root / found.name)
+    if as_json:
+        emit(report_data(document))
+        return
+    say(str(root / found.name / "report.html"))
+
+
+def index(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
+    """Write the public index of all runs again, from the ledger alone."""
+    import json
+
+    from ratchet.ledger.index import update_index
+    from ratchet.ledger.ledger import Ledger
+    from ratchet.recipes.session import LEDGER
+
+    with Ledger.open(root / LEDGER, create=False) as ledger:
+        path = update_index(root, ledger)
+    if as_json:
+        emit(json.loads(path.read_text(encoding="utf-8")))
+        return
+    say(str(path))
+
+
+def _print(summary: object) -> None:
+    from ratchet.report.document import Table, cell_text
+
+    assert isinstance(summary, Table)
+    table(
+        summary.caption or "",
+        [column.title for column in summary.columns],
+        [
+            [cell_text(cell, column) for cell, column in zip(row, summary.columns, strict=True)]
+            for row in summary.cells
+        ],
+    )
+
+

@@ -1,0 +1,121 @@
+"""``ratchet inspect``, ``import`` and ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ratchet.cli import options
+from ratchet.cli.output import emit, say, table
+
+
+def inspect(
+    policy: Annotated[str, typer.Argument(help="Checkpoint directory, RUN@best, or SB3 .zip.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Count this scope or pattern too; may be repeated.")
+    ] = None,
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Show what a policy is: parameters by scope, fields of its file, lineage, provenance."""
+    from ratchet.policies.scopes import scope_counts, scope_tensors
+    from ratchet.recipes.resolve import load_policy
+
+    found = load_policy(policy, root)
+    counts = scope_counts(found.spec)
+    for extra in scope or []:
+        names = scope_tensors(found.spec, extra)
+        counts[extra] = sum(found.tensors[name].size for name in names)
+    record = found.record
+    if as_json:
+        emit(
+            {
+                "policy": found.id,
+                "algorithm": record.get("algorithm"),
+                "parameters": {"total": found.parameter_count, "scopes": counts},
+                "fields": record.get("fields", {}),
+                "lineage": list(found.lineage),
+                "architecture": found.spec.to_json(),
+                "normalizer": found.normalizer is not None,
+                "record": dict(record),
+            }
+        )
+        return
+    spec = found.spec
+    say(f"[bold]{policy}[/bold]  id {found.id}  {record.get('algorithm') or 'unknown algorithm'}")
+    say(
+        f"{spec.observation} → shared {list(spec.shared)}, actor {list(spec.actor)}, "
+        f"critic {list(spec.critic)}, {spec.activation} → {spec.action}, {spec.distribution}"
+    )
+    say(f"normaliser: {record.get('normalizer') or ('yes' if found.normalizer else 'none')}")
+    table(
+        f"{found.parameter_count:,} parameters",
+        ["scope", "parameters", "share"],
+        [[s, f"{n:,}", f"{n / found.parameter_count:.1%}"] for s, n in counts.items()],
+    )
+    fields = record.get("fields", {})
+    notes = record.get("notes", {})
+    if fields:
+        table(
+            f"fields of {record.get('source')}",
+            ["field", "became", "why"],
+            [[name, became, str(notes.get(name, ""))] for name, became in fields.items()],
+        )
+    if record.get("hyperparameters"):
+        say(
+            "settings: "
+            + ", ".join(f"{key} {value}" for key, value in record["hyperparameters"].items())
+        )
+    if found.lineage:
+        say("lineage: " + " ← ".join(found.lineage))
+
+
+def import_(
+    kind: Annotated[str, typer.Argument(help="sb3")],
+    file: Annotated[Path, typer.Argument(help="The .zip file.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint directory to make.")],
+    vecnormalize: Annotated[
+        Path | None, typer.Option(help="Its vecnormalize.pkl, if that is not beside it.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Turn another library's file into a checkpoint, without running anything in it."""
+    from ratchet.policies.checkpoint import publish
+    from ratchet.policies.sb3_import import read_sb3
+
+    _check_kind(kind)
+    policy = read_sb3(file, vecnormalize=vecnormalize)
+    path = publish(policy, out)
+    if as_json:
+        emit({"policy": policy.id, "path": str(path), "fields": policy.record["fields"]})
+        return
+    say(f"{path}  id {policy.id}")
+
+
+def export(
+    kind: Annotated[str, typer.Argument(help="sb3")],
+    policy: Annotated[str, typer.Argument(help="Checkpoint directory, RUN@best, or SB3 .zip.")],
+    out: Annotated[Path, typer.Option(help="The file to make.")],
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Write a policy as a file that another library opens."""
+    from ratchet.policies.sb3_export import write_sb3
+    from ratchet.recipes.resolve import load_policy
+
+    _check_kind(kind)
+    written = write_sb3(load_policy(policy, root), out)
+    if as_json:
+        emit({"files": [str(path) for path in written]})
+        return
+    for path in written:
+        say(str(path))
+
+
+def _check_kind(kind: str) -> None:
+    from ratchet.errors import InputError
+
+    if kind != "sb3":
+        raise InputError(f"file kind {kind!r} is unknown; known: sb3")

@@ -1,0 +1,194 @@
+"""``ratchet train`` and ``ratchet finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratchet.cli import options
+from ratchet.cli.output import emit, say, table, watching
+
+if TYPE_CHECKING:
+    from ratchet.learning.trainer import TrainingPlan
+    from ratchet.recipes.finetune import Outcome
+
+
+def train(
+    task: Annotated[str, typer.Argument(help="Built-in name, Gymnasium id, or module:callable.")],
+    steps: options.Steps = None,
+    episodes: options.Episodes = None,
+    mode: options.Mode = None,
+    settings: options.Set = None,
+    seed: options.Seed = 0,
+    seeds: options.Seeds = 200,
+    name: options.Name = None,
+    resume: options.Resume = False,
+    device: options.Device = "cpu",
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Train a policy from nothing, within an exact budget; report and judge it."""
+    from ratchet.learning.config import SafetyConfig
+    from ratchet.learning.trainer import Budget, TrainingPlan
+    from ratchet.policies.initial import new_policy
+    from ratchet.recipes.settings import ppo_config
+    from ratchet.rollout.fit import spec_for
+    from ratchet.seeding import derive
+
+    amount, unit = options.one_budget(steps, episodes)
+    budget = Budget(amount, "steps" if unit == "steps" else "episodes")
+    ppo, environment = options.split_settings(settings)
+    played, made = options.task_with(task, environment, keep_default=False)
+    target = mode or made
+    options.chosen_modes(played, target)
+    plan = TrainingPlan(
+        policy=new_policy(spec_for(played), derive("initial", seed)),
+        task=played,
+        budget=budget,
+        config=ppo_config(None, ppo),
+        safety=SafetyConfig(),
+        mode=target,
+        seed=seed,
+        device=device,
+    )
+    _journey(plan, "train", f"train-{_slug(task)}", name, root, seeds, resume=resume, as_json=as_json)
+
+
+def finetune(
+    policy: Annotated[str, typer.Argument(help="Checkpoint directory, RUN@best, or SB3 .zip.")],
+    task: Annotated[str, typer.Argument(help="Built-in name, Gymnasium id, or module:callable.")],
+    mode: options.Mode = None,
+    scope: options.Scope = "full",
+    steps: options.Steps = None,
+    episodes: options.Episodes = None,
+    anchor: options.Anchor = "none",
+    settings: options.Set = None,
+    seed: options.Seed = 0,
+    seeds: options.Seeds = 200,
+    name: options.Name = None,
+    resume: options.Resume = False,
+    device: options.Device = "cpu",
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Fine-tune a policy, or a part of it, and judge the result on every mode."""
+    from ratchet.learning.config import SafetyConfig
+    from ratchet.learning.trainer import Budget, TrainingPlan
+    from ratchet.recipes.resolve import check_usable, load_policy
+    from ratchet.recipes.settings import ppo_config
+    from ratchet.rollout.fit import check_fit
+
+    amount, unit = options.one_budget(steps, episodes)
+    budget = Budget(amount, "steps" if unit == "steps" else "episodes")
+    ppo, environment = options.split_settings(settings)
+    played, made = options.task_with(task, environment, keep_default=True)
+    target = mode or made
+    options.chosen_modes(played, target)
+    start = load_policy(policy, root)
+    check_usable(start)
+    check_fit(start.spec, played)
+    plan = TrainingPlan(
+        policy=start,
+        task=played,
+        budget=budget,
+        config=ppo_config(start, ppo),
+        safety=SafetyConfig(anchor=anchor),
+        scope=scope,
+        mode=target,
+        seed=seed,
+        device=device,
+        warmup=True,
+    )
+    stem = f"finetune-{_slug(task)}-{_slug(target or 'mixed')}"
+    _journey(plan, "finetune", stem, name, root, seeds, resume=resume, as_json=as_json)
+
+
+def _journey(
+    plan: TrainingPlan,
+    kind: str,
+    stem: str,
+    name: str | None,
+    root: Path,
+    seeds: int,
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from ratchet.learning.trainer import Trainer
+    from ratchet.recipes.finetune import finetune as run_finetune
+    from ratchet.recipes.session import free_name, open_session
+
+    Trainer(plan).close()  # refuses scopes, anchors and devices before anything is written
+    chosen = name or free_name(root, stem)
+    with (
+        watching() as watcher,
+        open_session(
+            root,
+            chosen,
+            kind=kind,
+            seed=plan.seed,
+            task=plan.task.name,
+            recipe=_record(plan, seeds),
+            resume=resume,
+            progress=watcher,
+        ) as session,
+    ):
+        outcome = run_finetune(session, plan, name=kind, kind=kind, episodes=seeds)
+        report = _write_report(session)
+    if as_json:
+        emit(outcome.to_json(plan.scope))
+        return
+    _show(outcome, plan, report)
+
+
+def _record(plan: TrainingPlan, seeds: int) -> dict[str, Any]:
+    return {
+        "task": plan.task.name,
+        "modes": [mode.name for mode in plan.task.modes],
+        "maximum_return": plan.task.maximum_return,
+        "mode": plan.mode,
+        "scopes": [plan.scope],
+        "episodes": seeds,
+        "base": plan.policy.id,
+        "ppo": plan.config.model_dump(),
+        "safety": plan.safety.model_dump(),
+    }
+
+
+def _write_report(session: Any) -> Path:
+    from ratchet.report.finetuning import finetuning_document
+    from ratchet.report.publish import write_report
+
+    write_report(finetuning_document(session.ledger, session.name), session.directory)
+    return Path(session.directory) / "report.html"
+
+
+def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:
+    from ratchet.report.tables import interval
+
+    row = outcome.matrix.rows[plan.mode or "mixed"]
+    table(
+        f"{plan.task.name}, scope {plan.scope}: {outcome.trained.parameters_adapted:,} of "
+        f"{plan.policy.parameter_count:,} parameters, "
+        f"{outcome.trained.environment_steps:,} environment steps",
+        ["mode", "before", "after", "difference"],
+        [
+            [
+                f"{mode}{' (target)' if mode == plan.mode else ''}",
+                interval(cell.before),
+                interval(cell.after),
+                interval(cell.difference, "signed"),
+            ]
+            for mode, cell in row.cells.items()
+        ],
+    )
+    say(row.sentence)
+    word = "accepted" if outcome.verdict.accepted else "rejected"
+    say(f"[bold]{word}[/bold]: {outcome.verdict.reason}")
+    say(f"policy  {outcome.trained.checkpoint}\nreport  {report}")
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in text).strip("-") or "run"

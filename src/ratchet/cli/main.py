@@ -1,0 +1,95 @@
+"""The command ``ratchet``: what it is made of, and how it ends.
+
+Exit status: 0 when it is done, 2 for bad input (one sentence, nothing half-written), 130 after Ctrl-C
+(with how to go on), 1 for what should not have happened.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ratchet.cli import catalogue, evidence, experiments, files, learn
+from ratchet.cli.output import emit, people
+from ratchet.errors import InputError, RatchetError
+
+# Typer carried Click as a dependency once and carries it inside now: its usage errors are found by name.
+_UsageError: type[Exception] = next(
+    each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
+)
+
+app = typer.Typer(
+    name="ratchet",
+    help="Fine-tune a PPO policy, and prove on fixed seeds whether it got better.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(experiments.demo)
+app.command()(experiments.run)
+app.command()(learn.train)
+app.command()(learn.finetune)
+app.command()(evidence.evaluate)
+app.command()(evidence.compare)
+app.command()(files.inspect)
+app.command("import")(files.import_)
+app.command()(files.export)
+app.command()(experiments.report)
+app.command()(experiments.index)
+app.command()(catalogue.tasks)
+app.command()(catalogue.policies)
+app.command()(catalogue.scopes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app(args=words, prog_name="ratchet", standalone_mode=False)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return 2  # the help has been printed
+        return _refuse(error.format_message(), words)  # type: ignore[attr-defined]
+    except InputError as error:
+        return _refuse(str(error), words)
+    except RatchetError as error:
+        _refuse(str(error), words)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        _interrupted(words)
+        return 130
+    return int(status or 0)
+
+
+def _refuse(message: str, words: Sequence[str]) -> int:
+    if "--json" in words:
+        emit({"error": message})
+    else:
+        people.print(f"ratchet: {message}", style="red", markup=False, soft_wrap=True)
+    return 2
+
+
+def _interrupted(words: Sequence[str]) -> None:
+    people.print("interrupted; what was finished is kept", style="yellow")
+    if words and words[0] in {"run", "demo", "train", "finetune", "evaluate", "compare"}:
+        again = [word for word in words if word != "--resume"]
+        if "--name" not in again:
+            from ratchet.recipes.session import last_opened
+
+            name = last_opened()
+            if name is None:
+                return
+            again += ["--name", name]
+        if again[0] == "demo":
+            again = ["run", "sb3-finetuning", "--quick", *again[1:]]
+        people.print(
+            "go on with: ratchet " + " ".join([*again, "--resume"]), markup=False, soft_wrap=True
+        )
+
+
+def entry() -> None:
+    """Run the command and leave with its exit status."""
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The options that commands share, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ratchet.errors import BudgetError, RecipeError, SeedError, did_you_mean
+
+Root = Annotated[Path, typer.Option(help="Where runs and the ledger are.", envvar="RATCHET_ROOT")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on stdout.")]
+Name = Annotated[str | None, typer.Option(help="Name of the run; a free one if not given.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run of that --name.")]
+Seed = Annotated[int, typer.Option(min=0, help="The run's seed, from which all others follow.")]
+Mode = Annotated[str | None, typer.Option(help="Mode of the task; all of them if not given.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value: a PPO setting, or what an environment is set to."),
+]
+Steps = Annotated[int | None, typer.Option(help="Budget in environment steps, exact.")]
+Episodes = Annotated[int | None, typer.Option(help="Budget in whole episodes instead.")]
+Scope = Annotated[str, typer.Option(help="What learns: full, policy_head, value, bias, a pattern.")]
+Anchor = Annotated[str, typer.Option(help="none, kl:β or l2sp:β.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Evaluation seeds per mode: 0, 1, 2, …")]
+SeedFile = Annotated[Path | None, typer.Option(help="A file of seeds, one a line, instead.")]
+Sampled = Annotated[
+    bool, typer.Option("--sampled", help="Sample actions instead of the likeliest ones.")
+]
+Device = Annotated[str, typer.Option(help="Where to learn: cpu, cuda, cuda:1, …")]
+
+DEFAULT_ROOT = Path("runs")
+
+
+def read_seed_file(path: Path) -> list[int]:
+    """Return the seeds of a file: one whole number a line, ``#`` begins a comment.
+
+    Raises
+    ------
+    SeedError
+        If the file cannot be read or a line is not a whole number.
+
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SeedError(f"seed file {path} cannot be read: {error}") from error
+    seeds = []
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        try:
+            seeds.append(int(text))
+        except ValueError as error:
+            raise SeedError(
+                f"seed file {path}, line {number}: {text!r} is not a whole number"
+            ) from error
+    return seeds
+
+
+def split_settings(settings: list[str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the ``--set`` values as PPO settings and as environment parameters."""
+    from ratchet.learning.config import PPOConfig
+    from ratchet.recipes.schema import parse_setting
+
+    ppo: dict[str, Any] = {}
+    environment: dict[str, Any] = {}
+    for text in settings or []:
+        key, value = parse_setting(text)
+        (ppo if key in PPOConfig.model_fields else environment)[key] = value
+    return ppo, environment
+
+
+def task_with(name: str, environment: dict[str, Any], *, keep_default: bool) -> tuple[Any, str | None]:
+    """Return the task, and the name of the mode that ``--set`` made, if any.
+
+    With `keep_default` the environment as it is stays a mode beside it, to be forgotten or not.
+    """
+    from ratchet.learning.config import PPOConfig
+    from ratchet.tasks.registry import BUILT_IN, find_task
+
+    if not environment:
+        return find_task(name), None
+    if name in BUILT_IN:
+        key = next(iter(environment))
+        known = did_you_mean(key, PPOConfig.model_fields)
+        raise RecipeError(f"--set {key}: PPO has no such setting ({known}), and {name} has modes")
+    label = ",".join(f"{key}={value}" for key, value in environment.items())
+    modes: dict[str, dict[str, Any]] = {"default": {}} if keep_default else {}
+    modes[label] = environment
+    return find_task(name, modes), label
+
+
+def chosen_modes(task: Any, mode: str | None) -> list[str]:
+    """Return the names of the modes to play.
+
+    Raises
+    ------
+    TaskError
+        If the task has no such mode.
+
+    """
+    if mode is None:
+        return [each.name for each in task.modes]
+    task.mode_index(mode)
+    return [mode]
+
+
+def one_budget(steps: int | None, episodes: int | None) -> tuple[int, str]:
+    """Return the budget and its unit.
+
+    Raises
+    ------
+    BudgetError
+        If there is no budget, or two.
+
+    """
+    if (steps is None) == (episodes is None):
+        raise BudgetError("give a budget: either --steps or --episodes")
+    return (steps, "steps") if steps is not None else (episodes or 0, "episodes")
+

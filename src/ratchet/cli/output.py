@@ -1,0 +1,99 @@
+"""What a command says: progress and tables for people, one JSON object for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+people = Console(stderr=True, highlight=False)
+"""Progress and notes: never mixed with what a machine reads."""
+
+out = Console(highlight=False)
+
+
+class Watcher:
+    """Shows a run's stages as bars that advance, and its notes as lines."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._stage: TaskID | None = None
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage of `total` units."""
+        if self._stage is not None:
+            self._bars.remove_task(self._stage)
+        self._stage = self._bars.add_task(name, total=total)
+
+    def advance(self, amount: int) -> None:
+        """Say that `amount` more units are done."""
+        if self._stage is not None:
+            self._bars.advance(self._stage, amount)
+
+    def note(self, text: str) -> None:
+        """Say a sentence above the bars."""
+        self._bars.console.print(text, style="dim")
+
+
+@contextmanager
+def watching() -> Iterator[Watcher]:
+    """Show progress on standard error while a command works."""
+    bars = Progress(
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=people,
+        transient=True,
+        refresh_per_second=5,
+    )
+    with bars:
+        yield Watcher(bars)
+
+
+def plain(value: Any) -> Any:
+    """Return the value with every number that JSON cannot spell as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def emit(data: dict[str, Any]) -> None:
+    """Print one JSON object on standard output."""
+    sys.stdout.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table for people; the first column is text, the others are numbers."""
+    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for index, column in enumerate(columns):
+        grid.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    out.print(text)

@@ -1,0 +1,156 @@
+"""Small environments that tests play, and that count for themselves what is done to them."""
+
+from collections import Counter
+
+import gymnasium
+import numpy as np
+from gymnasium import Env
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
+
+from ratchet.tasks.cartpole import cartpole_modes
+
+counted = Counter()
+"""What the environments of this module were told to do, since the last `counted.clear()`."""
+seeds_seen = []
+"""Every seed with which an episode of `Counting` began."""
+
+
+class Counting(Env):
+    """Episodes of 1 to 12 steps, by seed; reward 1 for action 1. One in three is cut by its time limit."""
+
+    def __init__(self, goal=1):
+        self.observation_space = Box(-1, 1, (2,), dtype=np.float32)
+        self.action_space = Discrete(2)
+        self.goal = goal
+        self.bonus = 0.0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        counted["begun"] += 1
+        seeds_seen.append(seed)
+        self._left = int(self.np_random.integers(1, 13))
+        self._late = self._left % 3 == 0
+        return self._look(), {}
+
+    def step(self, action):
+        counted["steps"] += 1
+        self._left -= 1
+        over = self._left == 0
+        counted["ended"] += over
+        reward = float(action == self.goal) + self.bonus
+        return self._look(), reward, over and not self._late, over and self._late, {}
+
+    def _look(self):
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+
+
+class Masked(Env):
+    """Of five actions two are legal, which the observation does not show; an illegal one is an error."""
+
+    def __init__(self):
+        self.observation_space = Box(0, 1, (3,), dtype=np.float32)
+        self.action_space = Discrete(5)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._left = 8
+        return self._look()
+
+    def step(self, action):
+        assert self._mask[action], "an illegal action was played"
+        counted[f"action {action}"] += 1
+        self._left -= 1
+        reward = float(action == np.flatnonzero(self._mask)[0])
+        observation, info = self._look()
+        return observation, reward, self._left == 0, False, info
+
+    def _look(self):
+        self._mask = np.zeros(5, dtype=np.int8)
+        self._mask[self.np_random.choice(5, 2, replace=False)] = 1
+        return self.np_random.random(3, dtype=np.float32), {"action_mask": self._mask}
+
+
+class Stuck(Masked):
+    """Offers no legal action."""
+
+    def _look(self):
+        observation, _ = super()._look()
+        return observation, {"action_mask": np.zeros(5, dtype=np.int8)}
+
+
+class Forgetful(Counting):
+    """Not a function of its seed."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=None, options=options)
+
+
+class Poisonous(Counting):
+    """Gives rewards that are no numbers."""
+
+    def step(self, action):
+        observation, _, terminated, truncated, info = super().step(action)
+        return observation, float("nan"), terminated, truncated, info
+
+
+class Offset(Counting):
+    """Sees one of four things and does one of three, both counted from elsewhere than 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = Discrete(4, start=-1)
+        self.action_space = Discrete(3, start=5)
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        counted[f"action {action}"] += 1
+        return super().step(action)
+
+    def _look(self):
+        return int(self.np_random.integers(-1, 3))
+
+
+def _with_spaces(observation=None, action=None):
+    env = Counting()
+    env.observation_space = observation or env.observation_space
+    env.action_space = action or env.action_space
+    return env
+
+
+def make_dict():
+    return _with_spaces(observation=Dict({"place": Discrete(3)}))
+
+
+def make_picture():
+    return _with_spaces(observation=Box(0, 255, (8, 8, 3), dtype=np.uint8))
+
+
+def make_several():
+    return _with_spaces(action=MultiDiscrete([2, 2]))
+
+
+def make_whole_numbers():
+    return _with_spaces(action=Box(0, 5, (2,), dtype=np.int64))
+
+
+def make_pendulum(g=10.0):
+    return gymnasium.make("Pendulum-v1", g=g)
+
+
+def make_pendulum_without_arguments():
+    return gymnasium.make("Pendulum-v1")
+
+
+def make_task():
+    return cartpole_modes()
+
+
+def make_nothing():
+    return 42
+
+
+def make_from(level):
+    return Counting(level)
+
+
+not_callable = 3

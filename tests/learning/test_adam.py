@@ -1,0 +1,57 @@
+"""Adam is PyTorch's, gradient clipping included, and what is frozen stays as it is, bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from ratchet.learning.adam import Adam
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 1e9])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_same_as_pytorch(max_norm, frozen):
+    rng = np.random.default_rng(1)
+    size = 300
+    start = rng.normal(0, 1, size).astype(np.float32)
+    learns = rng.random(size) < 0.6 if frozen else np.ones(size, dtype=np.bool_)
+    theirs = torch.nn.Parameter(torch.from_numpy(start[learns].copy()))
+    optimizer = torch.optim.Adam([theirs], lr=1e-3, eps=1e-5)
+    ours, adam = start.copy(), Adam(learns, epsilon=1e-5)
+    for step in range(200):
+        gradient = rng.normal(0, 0.2, size).astype(np.float32)
+        rate = 1e-3 / (1 + step)
+        optimizer.param_groups[0]["lr"] = rate
+        theirs.grad = torch.from_numpy(gradient[learns].copy())
+        norm = torch.nn.utils.clip_grad_norm_([theirs], max_norm)
+        optimizer.step()
+        got = adam.step(ours, gradient, rate=rate, max_norm=max_norm)
+        assert got == pytest.approx(norm.item(), rel=1e-5)
+    np.testing.assert_allclose(ours[learns], theirs.detach().numpy(), rtol=0, atol=1e-6)
+    assert (ours[~learns] == start[~learns]).all()
+    assert adam.steps == 200
+
+
+def test_what_is_frozen_is_not_even_looked_at():
+    learns = np.array([True, False])
+    parameters = np.ones(2, dtype=np.float32)
+    adam = Adam(learns, epsilon=1e-5)
+    norm = adam.step(
+        parameters, np.array([0.3, np.nan], dtype=np.float32), rate=0.1, max_norm=10.0
+    )
+    assert norm == pytest.approx(0.3)
+    assert parameters[1] == 1.0
+    assert parameters[0] == pytest.approx(0.9, abs=1e-4)
+    assert adam.first[1] == adam.second[1] == 0.0
+
+
+def test_begun_anew_it_is_a_new_one():
+    rng = np.random.default_rng(2)
+    learns = np.ones(5, dtype=np.bool_)
+    gradients = rng.normal(0, 1, (2, 5)).astype(np.float32)
+    used, fresh = Adam(learns, epsilon=1e-5), Adam(learns, epsilon=1e-5)
+    used.step(np.zeros(5, dtype=np.float32), gradients[0], rate=0.1, max_norm=1.0)
+    used.begin_anew()
+    first, second = np.zeros((2, 5), dtype=np.float32)
+    used.step(first, gradients[1], rate=0.1, max_norm=1.0)
+    fresh.step(second, gradients[1], rate=0.1, max_norm=1.0)
+    np.testing.assert_array_equal(first, second)
