@@ -35,9 +35,7 @@ def test_what_is_frozen_is_not_even_looked_at():
     learns = np.array([True, False])
     parameters = np.ones(2, dtype=np.float32)
     adam = Adam(learns, epsilon=1e-5)
-    norm = adam.step(
-        parameters, np.array([0.3, np.nan], dtype=np.float32), rate=0.1, max_norm=10.0
-    )
+    norm = adam.step(parameters, np.array([0.3, np.nan], dtype=np.float32), rate=0.1, max_norm=10.0)
     assert norm == pytest.approx(0.3)
     assert parameters[1] == 1.0
     assert parameters[0] == pytest.approx(0.9, abs=1e-4)

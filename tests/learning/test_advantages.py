@@ -7,16 +7,18 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import given
 from hypothesis import strategies as st
 from stable_baselines3.common.buffers import RolloutBuffer
-from strategies import seeds
 
 from ratchet.learning.advantages import generalised_advantages
+from strategies import seeds
 
 
 def column(*numbers, dtype=np.float32):
     return np.array(numbers, dtype=dtype).reshape(-1, 1)
 
 
-def advantages(rewards, values, *, bootstrap=(), terminated=(), cut=(), played=None, gamma=0.5, lam=0.5):
+def advantages(
+    rewards, values, *, bootstrap=(), terminated=(), cut=(), played=None, gamma=0.5, lam=0.5
+):
     """One environment's advantages, marks given by their row."""
     rows = len(rewards)
     marks = np.zeros((3, rows, 1), dtype=np.bool_)
@@ -54,7 +56,12 @@ def test_a_partial_last_row_counts_for_nothing():
     assert short == [*whole, 0.0]
 
 
-@given(seeds, st.integers(1, 20), st.integers(1, 4), st.sampled_from([(0.99, 0.95), (1.0, 1.0), (0.9, 0.0)]))
+@given(
+    seeds,
+    st.integers(1, 20),
+    st.integers(1, 4),
+    st.sampled_from([(0.99, 0.95), (1.0, 1.0), (0.9, 0.0)]),
+)
 def test_the_same_as_in_stable_baselines3(seed, rows, count, discounts):
     gamma, lam = discounts
     rng = np.random.default_rng(seed)

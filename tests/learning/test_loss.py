@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import seeds, shapes
 from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
 from ratchet.learning.loss import categorical_loss, normal_loss, value_loss
+from strategies import seeds, shapes
 
 CLIP, BONUS = 0.2, 0.03
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
@@ -62,7 +62,9 @@ def test_categorical_loss_is_that_of_automatic_differentiation(shape, seed, mask
     policy = masked_categorical(leaf, masks)
     chosen = torch.as_tensor(actions)
     old = (policy.log_prob(chosen).detach().numpy() + rng.normal(0, 0.3, n)).astype(np.float32)
-    anchor = None if reference is None else masked_categorical(torch.tensor(reference).double(), masks)
+    anchor = (
+        None if reference is None else masked_categorical(torch.tensor(reference).double(), masks)
+    )
     total, parts = expected(policy, chosen, old, advantages, anchor, beta)
     total.backward()
 
@@ -188,7 +190,9 @@ def test_an_excluded_logit_changes_nothing(shape, seed, value):
     first = categorical_loss(logits, actions, old, advantages, reference=reference, **rest)
     spoiled, spoiled_reference = logits.copy(), reference.copy()
     spoiled[~masks], spoiled_reference[~masks] = value, value
-    second = categorical_loss(spoiled, actions, old, advantages, reference=spoiled_reference, **rest)
+    second = categorical_loss(
+        spoiled, actions, old, advantages, reference=spoiled_reference, **rest
+    )
     assert first[0] == second[0]
     np.testing.assert_array_equal(first[1], second[1])
     assert not first[1][~masks].any()

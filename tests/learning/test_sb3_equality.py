@@ -5,13 +5,12 @@ from unittest import mock
 import gymnasium
 import numpy as np
 import pytest
-from environments import Masked
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.env_util import make_vec_env
-from strategies import box_spec, discrete_spec
 
+from environments import Masked
 from ratchet.learning.adam import Adam
 from ratchet.learning.anchors import Anchor
 from ratchet.learning.config import PPOConfig
@@ -20,6 +19,7 @@ from ratchet.policies.mlp import TorchNetwork
 from ratchet.policies.network import CompiledNetwork
 from ratchet.policies.policy import Policy
 from ratchet.policies.spec import StateDependentExploration
+from strategies import box_spec, discrete_spec
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You are trying to run.*on the GPU.*"),

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, norm
 from stable_baselines3.common.distributions import StateDependentNoiseDistribution
-from strategies import ACTIVATIONS, box_spec, discrete_spec, random_policy, seeds, specs
 
 from ratchet.errors import PolicyError
 from ratchet.learning.anchors import Anchor
@@ -20,6 +19,7 @@ from ratchet.policies.network import CompiledNetwork
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
 from ratchet.policies.spec import StateDependentExploration
+from strategies import ACTIVATIONS, box_spec, discrete_spec, random_policy, seeds, specs
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
 
@@ -159,7 +159,9 @@ def test_an_action_does_not_depend_on_who_else_is_in_the_batch(spec, seed, n, da
         np.testing.assert_array_equal(part.actions, whole.actions[rows])
         np.testing.assert_array_equal(part.executed, whole.executed[rows])
         np.testing.assert_array_equal(part.log_probs, whole.log_probs[rows])
-    np.testing.assert_array_equal(actor.outputs("critic", x[rows]), actor.outputs("critic", x)[rows])
+    np.testing.assert_array_equal(
+        actor.outputs("critic", x[rows]), actor.outputs("critic", x)[rows]
+    )
 
 
 @settings(max_examples=20)
@@ -263,7 +265,7 @@ def test_state_dependent_noise_is_drawn_once_an_episode():
 def test_uniforms_lie_between_0_and_1_and_are_uniform():
     who, steps = np.arange(200_000, dtype=np.uint64), np.zeros(200_000, dtype=np.int64)
     drawn = kernels.uniforms(who, steps, 1)[:, 0]
-    assert 0.0 < drawn.min()
+    assert drawn.min() > 0.0
     assert drawn.max() < 1.0
     assert kstest(drawn, "uniform").pvalue > 1e-4
 

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(args=words, prog_name="ratchet", standalone_mode=False)
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            return 2  # the help has been printed
+            people.print(error.ctx.get_help(), markup=False)  # type: ignore[attr-defined]
+            return 2
         return _refuse(error.format_message(), words)  # type: ignore[attr-defined]
     except InputError as error:
         return _refuse(str(error), words)

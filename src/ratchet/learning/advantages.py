@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,21 @@ def generalised_advantages(
     advantages = np.zeros(rewards.shape, dtype=np.float32)
     _gae(rewards, values, bootstrap, terminated, cut, played, gamma, lam, advantages)
     return advantages
+
+
+@njit(cache=True, nogil=True)
+def normalise(advantages: Any) -> None:
+    """Give advantages ``(n,)`` mean 0 and sample deviation 1, in place; fewer than 2 stay as they are."""
+    n = advantages.size
+    if n < 2:
+        return
+    mean = 0.0
+    for i in range(n):
+        mean += advantages[i]
+    mean /= n
+    squares = 0.0
+    for i in range(n):
+        squares += (advantages[i] - mean) ** 2
+    deviation = math.sqrt(squares / (n - 1)) + 1e-8
+    for i in range(n):
+        advantages[i] = (advantages[i] - mean) / deviation

@@ -71,6 +71,7 @@ def _categorical(
     masked, anchored = masks.shape[0] > 0, reference.shape[0] > 0
     log_p = np.empty(k)
     log_q = np.empty(k)
+    p = np.empty(k)
     for r in range(n):
         top, top_q, legal = -np.inf, -np.inf, 0
         for c in range(k):
@@ -90,11 +91,11 @@ def _categorical(
         for c in range(k):
             if not masked or masks[r, c]:
                 log_p[c] = logits[r, c] - shift
-                p = math.exp(log_p[c])
-                entropy -= p * log_p[c]
+                p[c] = math.exp(log_p[c])
+                entropy -= p[c] * log_p[c]
                 if anchored:
                     log_q[c] = reference[r, c] - top_q - math.log(total_q)
-                    divergence += p * (log_p[c] - log_q[c])
+                    divergence += p[c] * (log_p[c] - log_q[c])
         loss, slope, kl, outside = _surrogate(
             log_p[actions[r]] - np.float64(old[r]), np.float64(advantages[r]), clip
         )
@@ -108,10 +109,9 @@ def _categorical(
             if masked and not masks[r, c]:
                 d_logits[r, c] = 0.0
                 continue
-            p = math.exp(log_p[c])
-            d = -slope * p + bonus * p * (log_p[c] + entropy)
+            d = -slope * p[c] + bonus * p[c] * (log_p[c] + entropy)
             if anchored:
-                d += beta * p * (log_p[c] - log_q[c] - divergence)
+                d += beta * p[c] * (log_p[c] - log_q[c] - divergence)
             if c == actions[r]:
                 d += slope
             d_logits[r, c] = d / n

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.learning.adam import Adam
+from ratchet.learning.advantages import normalise
 from ratchet.learning.anchors import Anchor
 from ratchet.learning.config import PPOConfig
 from ratchet.learning.loss import PolicyLoss, categorical_loss, normal_loss, value_loss
@@ -221,7 +222,7 @@ def ppo_update(
 def _differentiate(
     network: Network, part: Batch, config: PPOConfig, head: PolicyLossHead | None
 ) -> tuple[PolicyLoss | None, float]:
-    """Fill the network's gradient for one mini-batch; return both losses."""
+    """Fill the network's gradient for one mini-batch, whose advantages are ours to normalise."""
     losses: list[PolicyLoss] = []
     errors: list[float] = []
 
@@ -236,8 +237,8 @@ def _differentiate(
         network.gradient[:] = 0.0
         network.differentiate(part.observations, None, value_head)
         return None, errors[0]
-    if config.normalize_advantage and len(part) > 1:
-        part = _normalised(part)
+    if config.normalize_advantage:
+        normalise(part.advantages)
 
     def policy_head(outputs: FloatArray, features: FloatArray) -> FloatArray | None:
         loss, gradient = head(part, outputs, features)
@@ -249,9 +250,3 @@ def _differentiate(
     network.differentiate(part.observations, policy_head, value_head)
     return losses[0], errors[0]
 
-
-def _normalised(part: Batch) -> Batch:
-    advantages = part.advantages
-    scaled = (advantages - advantages.mean()) / (advantages.std(ddof=1) + 1e-8)
-    fields = {name: getattr(part, name) for name in part.__dataclass_fields__}
-    return Batch(**{**fields, "advantages": scaled.astype(np.float32)})

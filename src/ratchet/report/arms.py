@@ -8,7 +8,7 @@ arm that cannot be compared yet is named with the reason, never dropped in silen
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -112,6 +112,10 @@ class Evidence:
         targets = len(_listed(self.recipe.get("modes")) or self.modes)
         controls = 1 if self.recipe.get("control", True) else 0
         return (targets + controls) * len(sizes[0]) * len(sizes[1]) * len(sizes[2])
+
+    def only(self, groups: tuple[Group, ...]) -> Evidence:
+        """Return the same evidence with these groups alone."""
+        return replace(self, groups=groups)
 
     def budgets(self, scope: str) -> tuple[int, ...]:
         """Return the budgets of a scope, smallest first."""

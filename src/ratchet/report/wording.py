@@ -6,6 +6,7 @@ shown, never absent; every number in it is written by `ratchet.report.tables`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from ratchet.evaluation.statistics import Interval
@@ -85,6 +86,14 @@ def tone(value: Interval) -> Tone:
 def toned(value: Interval | None, *, strong: bool = False) -> Cell:
     """Return a difference as a cell that shows on which side of zero it lies."""
     return Cell(None) if value is None else Cell(value, tone(value), strong=strong)
+
+
+def scope_slug(evidence: Evidence, scope: str) -> str:
+    """Return a scope as a part of names of tables and figures, another one for every scope."""
+    slugs = [re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") for name in evidence.scopes]
+    place = evidence.scopes.index(scope)
+    plain = slugs[place] and slugs.count(slugs[place]) == 1
+    return slugs[place] if plain else f"scope-{place}"
 
 
 def together(values: Sequence[float], digits: int = 0) -> str:
