@@ -24,7 +24,7 @@ def test_every_error_is_of_the_family_and_refused_at_the_door():
 @pytest.mark.parametrize(
     ("word", "text"),
     [
-        ("policy_haed", "did you mean 'policy_head'? (known: full, policy_head)"),
+        ("policy_haed", "did you mean 'policy_head'? Known: full, policy_head"),
         ("zzz", "known: full, policy_head"),
     ],
 )

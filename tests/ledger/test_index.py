@@ -27,7 +27,8 @@ def test_the_index_fits_its_schema_and_its_ledger(tmp_path):
             training, environment_steps=1000, episodes=9, updates=3, result_policy="tuned"
         )
         ledger.add_verdict(training, accepted=True, reason="better", target="2")
-        ledger.finish_run("r1", wall_seconds=1.5, report=Path("first") / "report.html")
+        ledger.finish_run("r1", wall_seconds=1.5)
+        ledger.set_report("r1", Path("first") / "report.html")
         content = json.loads(update_index(tmp_path, ledger).read_text())
     jsonschema.validate(content, schema)
     (run,) = content["runs"]

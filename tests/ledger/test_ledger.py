@@ -26,7 +26,7 @@ def opened(tmp_path):
 
 def test_a_run_is_read_back_with_its_provenance(opened):
     ledger, *_ = opened
-    ledger.finish_run("r1", wall_seconds=2.0, report="first/report.html")
+    ledger.finish_run("r1", wall_seconds=2.0)
     run = queries.run(ledger, "r1")
     assert (run.status, run.wall_seconds, run.recipe, run.seed) == (
         "finished",

@@ -25,8 +25,6 @@ def run(
     from ratchet.recipes import sb3_finetuning
     from ratchet.recipes.schema import read_recipe
     from ratchet.recipes.session import free_name, open_session
-    from ratchet.report.finetuning import finetuning_document, summary_table
-    from ratchet.report.publish import report_data, write_report
 
     read = read_recipe(recipe, settings or [], quick=quick)
     prepared = sb3_finetuning.prepare(read, root)
@@ -45,20 +43,14 @@ def run(
         ) as session,
     ):
         sb3_finetuning.run(session, prepared)
-        watcher.stage("writing the report", 1)
-        document = finetuning_document(session.ledger, session.name)
-        write_report(document, session.directory)
-        summary = summary_table(session.ledger, session.name)
-    if as_json:
-        emit({"run": chosen, "report": str(root / chosen / "report.html"), **report_data(document)})
-        return
-    _print(summary)
-    say(f"report  {root / chosen / 'report.html'}")
+    report(chosen, root=root, as_json=as_json)
 
 
 def demo(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
     """Train a base policy, fine-tune it on every mode, and report what that did; a few minutes."""
-    run("sb3-finetuning", quick=True, name=None, root=root, as_json=as_json)
+    from ratchet.recipes.session import free_name
+
+    run("sb3-finetuning", quick=True, name=free_name(root, "demo"), root=root, as_json=as_json)
 
 
 def report(
@@ -67,26 +59,17 @@ def report(
     as_json: options.Json = False,
 ) -> None:
     """Write a run's report again, from the ledger alone."""
-    from ratchet.errors import LedgerError
-    from ratchet.ledger import queries
-    from ratchet.ledger.ledger import Ledger
-    from ratchet.recipes.session import LEDGER
-    from ratchet.report.finetuning import finetuning_document
-    from ratchet.report.publish import report_data, write_report
+    from ratchet.recipes.reporting import report_run
+    from ratchet.report.publish import report_data
 
-    with Ledger.open(root / LEDGER, create=False) as ledger:
-        found = queries.run(ledger, name) if name else queries.latest_run(ledger)
-        if found.kind not in {"recipe", "train", "finetune"}:
-            raise LedgerError(
-                f"run {found.name!r} is of kind {found.kind!r}, which has no report; reports are made "
-                "for recipe, train and finetune"
-            )
-        document = finetuning_document(ledger, found.id)
-    write_report(document, root / found.name)
+    found, document, summary = report_run(root, name)
     if as_json:
-        emit(report_data(document))
+        emit(
+            {"run": found, "report": str(root / found / "report.html"), **report_data(document)}
+        )
         return
-    say(str(root / found.name / "report.html"))
+    _print(summary)
+    say(f"report  {root / found / 'report.html'}")
 
 
 def index(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:

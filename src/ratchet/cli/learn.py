@@ -41,8 +41,7 @@ def train(
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
     ppo, environment = options.split_settings(settings)
     played, made = options.task_with(task, environment, keep_default=False)
-    target = mode or made
-    options.chosen_modes(played, target)
+    target = options.target_mode(played, mode or made)
     plan = TrainingPlan(
         policy=new_policy(spec_for(played), derive("initial", seed)),
         task=played,
@@ -84,8 +83,7 @@ def finetune(
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
     ppo, environment = options.split_settings(settings)
     played, made = options.task_with(task, environment, keep_default=True)
-    target = mode or made
-    options.chosen_modes(played, target)
+    target = options.target_mode(played, mode or made)
     start = load_policy(policy, root)
     check_usable(start)
     check_fit(start.spec, played)
@@ -118,6 +116,7 @@ def _journey(
 ) -> None:
     from ratchet.learning.trainer import Trainer
     from ratchet.recipes.finetune import finetune as run_finetune
+    from ratchet.recipes.reporting import report_run
     from ratchet.recipes.session import free_name, open_session
 
     Trainer(plan).close()  # refuses scopes, anchors and devices before anything is written
@@ -136,11 +135,11 @@ def _journey(
         ) as session,
     ):
         outcome = run_finetune(session, plan, name=kind, kind=kind, episodes=seeds)
-        report = _write_report(session)
+    report_run(root, chosen)
     if as_json:
         emit(outcome.to_json(plan.scope))
         return
-    _show(outcome, plan, report)
+    _show(outcome, plan, root / chosen / "report.html")
 
 
 def _record(plan: TrainingPlan, seeds: int) -> dict[str, Any]:
@@ -155,14 +154,6 @@ def _record(plan: TrainingPlan, seeds: int) -> dict[str, Any]:
         "ppo": plan.config.model_dump(),
         "safety": plan.safety.model_dump(),
     }
-
-
-def _write_report(session: Any) -> Path:
-    from ratchet.report.finetuning import finetuning_document
-    from ratchet.report.publish import write_report
-
-    write_report(finetuning_document(session.ledger, session.name), session.directory)
-    return Path(session.directory) / "report.html"
 
 
 def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:

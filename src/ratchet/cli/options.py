@@ -108,6 +108,22 @@ def chosen_modes(task: Any, mode: str | None) -> list[str]:
     return [mode]
 
 
+def target_mode(task: Any, mode: str | None) -> str | None:
+    """Return the mode to learn: the one named, the only one there is, or None for a mixture.
+
+    Raises
+    ------
+    TaskError
+        If the task has no such mode.
+
+    """
+    if mode is None and len(task.modes) == 1:
+        return str(task.modes[0].name)
+    if mode is not None:
+        task.mode_index(mode)
+    return mode
+
+
 def one_budget(steps: int | None, episodes: int | None) -> tuple[int, str]:
     """Return the budget and its unit.
 

@@ -18,7 +18,9 @@ class PPOConfig(BaseModel):
         default=16, ge=1, description="Environments side by side; more gives steadier gradients."
     )
     n_steps: int = Field(
-        default=2048, ge=1, description="Most rows of a rollout of n_envs columns; a budget is shared out evenly."
+        default=2048,
+        ge=1,
+        description="Most rows of a rollout of n_envs columns; a budget is shared out evenly.",
     )
     batch_size: int = Field(
         default=512, ge=2, description="Transitions of a mini-batch; usually 64 to 4096."

@@ -249,4 +249,3 @@ def _differentiate(
 
     network.differentiate(part.observations, policy_head, value_head)
     return losses[0], errors[0]
-

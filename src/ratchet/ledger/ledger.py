@@ -74,14 +74,18 @@ class Ledger(TrainingWriter):
         *,
         status: str = "finished",
         wall_seconds: float = 0.0,
-        report: Path | str | None = None,
     ) -> None:
         """End a run, or this attempt at it; `wall_seconds` is added to those of earlier attempts."""
         changed = self.write(
-            "UPDATE runs SET status = ?, finished_at = ?, wall_seconds = wall_seconds + ?, "
-            "report = coalesce(?, report) WHERE id = ?",
-            (status, now(), float(wall_seconds), None if report is None else str(report), run_id),
+            "UPDATE runs SET status = ?, finished_at = ?, wall_seconds = wall_seconds + ? "
+            "WHERE id = ?",
+            (status, now(), float(wall_seconds), run_id),
         )
+        existed(self, changed, f"run {run_id!r}")
+
+    def set_report(self, run_id: str, report: Path | str) -> None:
+        """Say where a run's report is, relative to the ledger."""
+        changed = self.write("UPDATE runs SET report = ? WHERE id = ?", (str(report), run_id))
         existed(self, changed, f"run {run_id!r}")
 
     def mark(self, run_id: str, status: str) -> None:

@@ -57,7 +57,7 @@ class Prepared:
             "base": Path(recipe.base).name,
             "modes": [mode.name for mode in self.task.modes],
             "maximum_return": self.task.maximum_return,
-            "seeds": list(range(recipe.repeats)),
+            "seeds": [1000 * recipe.seed + 1 + repeat for repeat in range(recipe.repeats)],
             "claims": read_claims(recipe),
         }
 
@@ -140,8 +140,8 @@ def _run_arm(
         safety=recipe.safety,
         scope=arm.scope,
         mode=arm.mode,
-        # Arms that differ in the repeat alone are independent; the others are too.
-        seed=derive("arm", recipe.seed, arm.name) % (1 << 31),
+        # Arms of one repeat share their seed, so that they differ in what is compared alone.
+        seed=1000 * recipe.seed + 1 + arm.repeat,
         warmup=True,
     )
     kind = "control" if arm.mode is None else "finetune"

@@ -129,13 +129,7 @@ def open_session(
             status = "interrupted"
             raise
         finally:
-            report = directory / "report.html"
-            ledger.finish_run(
-                name,
-                status=status,
-                wall_seconds=time.perf_counter() - began,
-                report=report.relative_to(root).as_posix() if report.exists() else None,
-            )
+            ledger.finish_run(name, status=status, wall_seconds=time.perf_counter() - began)
             update_index(root, ledger)
 
 

@@ -180,9 +180,7 @@ def gather(ledger: Store, run_id: str) -> Evidence:
             assert training.result_policy is not None
             returns = {}
             for mode in before:
-                played = queries.evaluation_returns(
-                    ledger, whole[training.result_policy, mode].id
-                )
+                played = queries.evaluation_returns(ledger, whole[training.result_policy, mode].id)
                 if not np.array_equal(order, played.seeds):
                     reason = f"on mode {mode} it was evaluated on other seeds than the base policy"
                 returns[mode] = played.returns
@@ -273,7 +271,9 @@ def _listed(value: object) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else ()
 
 
-def _ordered(named: object, present: Sequence[str], *, only_present: bool = True) -> tuple[str, ...]:
+def _ordered(
+    named: object, present: Sequence[str], *, only_present: bool = True
+) -> tuple[str, ...]:
     """Return names without repetition: those that a recipe lists first, then the others."""
     first = [str(name) for name in _listed(named)]
     names = dict.fromkeys([*first, *present])

@@ -160,7 +160,9 @@ def _claim(record: Mapping[str, Any], place: int) -> Claim:
         )
     relation = record.get("relation", "equal")
     if relation not in RELATIONS:
-        raise RecipeError(f"{name}: relation {relation!r}; {did_you_mean(str(relation), RELATIONS)}")
+        raise RecipeError(
+            f"{name}: relation {relation!r}; {did_you_mean(str(relation), RELATIONS)}"
+        )
     try:
         return Claim(
             id=str(record["id"]),

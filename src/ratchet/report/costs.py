@@ -53,8 +53,10 @@ def cost(ledger: Store, evidence: Evidence) -> list[Block]:
     rows: list[tuple[Cell | Value, ...]] = []
     if evidence.base_training is not None:
         rows.append(_cost_row("base policy", [evidence.base_training]))
-    for group in evidence.groups:
-        rows.append(_cost_row(group_name(group.key), [arm.training for arm in group.arms]))
+    rows += [
+        _cost_row(group_name(group.key), [arm.training for arm in group.arms])
+        for group in evidence.groups
+    ]
     spent = queries.steps_spent(ledger, evidence.run.id)
     totals: list[tuple[str, Value]] = [
         ("environment steps, training", count(spent.training)),
@@ -95,7 +97,7 @@ def verdicts(evidence: Evidence) -> list[Block]:
             continue
         found = [evidence.verdicts.get(arm.training.id) for arm in group.arms]
         kinds = Counter(_reason(verdict) for verdict in found if verdict is not None)
-        reasons = "; ".join(f"{count(times)} × {reason}" for reason, times in kinds.most_common())
+        reasons = "; ".join(f"{reason} ({count(times)})" for reason, times in kinds.most_common())
         rows.append((group_name(group.key), accepted, judged - accepted, reasons))
     note = (
         "The pawl judged each result on seeds of its own, not on those reported here: better on its "
@@ -138,11 +140,11 @@ def _cost_row(name: str, trainings: Sequence[Training]) -> tuple[Cell | Value, .
         return float(statistics.median(value(training) for training in trainings))
 
     known = [t.frozen_unchanged for t in trainings if t.frozen_unchanged is not None]
-    frozen: Cell | Value = f"{count(sum(known))} of {count(len(trainings))}"
+    frozen = Cell(f"{count(sum(known))} of {count(len(trainings))}")
     if all(t.parameters_adapted == t.parameters_total for t in trainings):
         frozen = Cell("none frozen", "muted")
     elif not all(known):
-        frozen = Cell(frozen, "bad")
+        frozen = Cell(frozen.value, "bad")
     steps = [t.environment_steps for t in trainings]
     return (
         name,

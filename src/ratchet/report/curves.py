@@ -43,7 +43,9 @@ def curves(ledger: Store, evidence: Evidence) -> list[Block]:
             for group in evidence.groups
             if group.key.scope == scope and group.key.budget == budgets[-1]
         ]
-        figures += _figure(evidence, f"learning-{scope_slug(evidence, scope)}", drawn, f"with {scope_name(scope)}")
+        figures += _figure(
+            evidence, f"learning-{scope_slug(evidence, scope)}", drawn, f"with {scope_name(scope)}"
+        )
     if not figures:
         return []
     note = (
@@ -53,9 +55,7 @@ def curves(ledger: Store, evidence: Evidence) -> list[Block]:
     return [Heading("Learning curves"), Text(note), *figures]
 
 
-def _figure(
-    evidence: Evidence, name: str, drawn: Sequence[Curve | None], what: str
-) -> list[Block]:
+def _figure(evidence: Evidence, name: str, drawn: Sequence[Curve | None], what: str) -> list[Block]:
     found = [curve for curve in drawn if curve is not None]
     if not found:
         return []

@@ -2,14 +2,11 @@
 
 Invariants: a group's runs are its fine-tuning seeds, and differences are paired by evaluation seed; the
 control arm is compared run by run on the fine-tuning seeds that both have; a rate that is the same in
-every episode still has a width, as if each seed had been seen once; the result does not depend on
-threads.
+every episode still has a width, as if each seed had been seen once.
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,50 +66,46 @@ class Effects:
     """The same as a share of the mean before."""
 
 
+def measure_rows(evidence: Evidence) -> dict[Key, Row]:
+    """Return what each group changed on every mode."""
+    rows: dict[Key, Row] = {}
+    for scope in evidence.scopes:
+        for budget in evidence.budgets(scope):
+            groups = {
+                group.key.target: group
+                for kind in ("control", "finetune")
+                for group in evidence.select(kind=kind, scope=scope, budget=budget)
+            }
+            # One call for all targets: the intervals before are then computed once.
+            after = {
+                target: {mode: group.matrix(mode) for mode in evidence.modes}
+                for target, group in groups.items()
+            }
+            found = forgetting_matrix(evidence.before, after).rows
+            rows.update({groups[target].key: row for target, row in found.items()})
+    return rows
+
+
 def measure_effects(evidence: Evidence) -> Effects:
     """Return the statistics of every group; a hundred arms of 500 episodes take some seconds."""
-    effects = Effects()
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        rows: list[tuple[dict[str, Key], Future[dict[str, Row]]]] = []
-        details: dict[tuple[Key, str], Future[Detail]] = {}
-        controls: dict[Key, Future[Against | None]] = {}
-        averages: dict[tuple[str, int], Future[tuple[Interval, Interval] | None]] = {}
-        for scope in evidence.scopes:
-            for budget in evidence.budgets(scope):
-                tuned = evidence.select(kind="finetune", scope=scope, budget=budget)
-                control = evidence.select(kind="control", scope=scope, budget=budget)
-                for groups in (tuned, control):
-                    if groups:
-                        keys = {group.key.target: group.key for group in groups}
-                        rows.append((keys, pool.submit(_rows, evidence, groups)))
-                for group in tuned:
-                    # A recipe's other modes stand in its forgetting matrices.
-                    alone = evidence.run.kind != "recipe" or group.key.mode not in evidence.modes
-                    shown = evidence.modes if alone else (group.key.target,)
-                    for mode in shown:
-                        details[group.key, mode] = pool.submit(_detail, evidence, group, mode)
-                    if control and group.key.mode in evidence.modes:
-                        controls[group.key] = pool.submit(_against, group, control[0])
-                if tuned:
-                    averages[scope, budget] = pool.submit(_average, evidence, tuned)
-        for keys, future in rows:
-            effects.rows.update({keys[target]: row for target, row in future.result().items()})
-        effects.details.update({key: made.result() for key, made in details.items()})
-        for key, against in controls.items():
-            if (found := against.result()) is not None:
-                effects.controls[key] = found
-        for pair, average in averages.items():
-            if (both := average.result()) is not None:
-                effects.averages[pair], effects.relative[pair] = both
+    effects = Effects(rows=measure_rows(evidence))
+    for scope in evidence.scopes:
+        for budget in evidence.budgets(scope):
+            tuned = evidence.select(kind="finetune", scope=scope, budget=budget)
+            controls = evidence.select(kind="control", scope=scope, budget=budget)
+            for group in tuned:
+                # A recipe's other modes stand in its forgetting matrices.
+                alone = evidence.run.kind != "recipe" or group.key.mode not in evidence.modes
+                for mode in evidence.modes if alone else (group.key.target,):
+                    effects.details[group.key, mode] = _detail(evidence, group, mode)
+                if controls and group.key.mode in evidence.modes:
+                    against = _against(effects, group, controls[0])
+                    if against is not None:
+                        effects.controls[group.key] = against
+            average = _average(evidence, tuned) if tuned else None
+            if average is not None:
+                effects.averages[scope, budget], effects.relative[scope, budget] = average
     return effects
-
-
-def _rows(evidence: Evidence, groups: tuple[Group, ...]) -> dict[str, Row]:
-    # One call for all targets: the intervals before are then computed once.
-    after = {
-        group.key.target: {mode: group.matrix(mode) for mode in evidence.modes} for group in groups
-    }
-    return dict(forgetting_matrix(evidence.before, after).rows)
 
 
 def _detail(evidence: Evidence, group: Group, mode: str) -> Detail:
@@ -147,20 +140,22 @@ def _rate(values: NDArray[np.bool_] | Array) -> Interval:
     return Interval(found.estimate, max(found.low, 0.0), min(found.high, 1.0))
 
 
-def _against(group: Group, control: Group) -> Against | None:
+def _against(effects: Effects, group: Group, control: Group) -> Against | None:
     shared = sorted(set(group.seeds) & set(control.seeds))
     if not shared:
         return None
     mode = group.key.target
     ours, theirs = group.matrix(mode, shared), control.matrix(mode, shared)
-    return Against(
-        clustered_mean(ours), clustered_mean(theirs), clustered_mean(ours - theirs), len(shared)
+    tuned, other = (
+        effects.rows[side.key].cells[mode].after
+        if len(shared) == len(side.arms)
+        else clustered_mean(returns)
+        for side, returns in ((group, ours), (control, theirs))
     )
+    return Against(tuned, other, clustered_mean(ours - theirs), len(shared))
 
 
-def _average(
-    evidence: Evidence, groups: tuple[Group, ...]
-) -> tuple[Interval, Interval] | None:
+def _average(evidence: Evidence, groups: tuple[Group, ...]) -> tuple[Interval, Interval] | None:
     """Return the mean gain over targets; None unless every mode was a target, with shared seeds."""
     by_mode = {group.key.target: group for group in groups}
     shared = sorted(set.intersection(*(set(group.seeds) for group in groups)))

@@ -13,7 +13,7 @@ from ratchet.report.arms import gather
 from ratchet.report.costs import cost, every_arm, verdicts
 from ratchet.report.curves import curves
 from ratchet.report.document import Block, Document, Table
-from ratchet.report.effects import measure_effects
+from ratchet.report.effects import Effects, measure_effects, measure_rows
 from ratchet.report.forgotten import control, forgetting
 from ratchet.report.measured import claims_section
 from ratchet.report.origin import origin
@@ -83,7 +83,7 @@ def summary_table(ledger: Store, run_id: str) -> Table:
     """
     evidence = gather(ledger, run_id)
     groups = headline(evidence)
-    effects = measure_effects(evidence.only(groups))
+    effects = Effects(rows=measure_rows(evidence.only(groups)))
     return headline_table(evidence, effects, groups)
 
 

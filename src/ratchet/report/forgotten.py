@@ -129,7 +129,11 @@ def control(evidence: Evidence, effects: Effects) -> list[Block]:
 
 def _compared(effects: Effects, groups: tuple[Group, ...]) -> str:
     """Say in one sentence what the mode's own arm did beyond the control arm."""
-    known = [(group.key, effects.controls[group.key]) for group in groups if group.key in effects.controls]
+    known = [
+        (group.key, effects.controls[group.key])
+        for group in groups
+        if group.key in effects.controls
+    ]
     if not known:
         return ""
     key = known[0][0]
@@ -209,4 +213,3 @@ def _finding(sentence: str) -> str:
     """Return a finding without its figures, which stand in the columns beside it."""
     head, _, _ = sentence.partition(": mode ")
     return head
-

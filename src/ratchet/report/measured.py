@@ -91,7 +91,8 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
         blocks += [Text(note), Table("claims-returns", _RETURNS, tuple(rows), caption)]
     if others:
         rows = [
-            (*head, *tail) for head, tail in (_cells(claim, value, why) for claim, value, why in others)
+            (*head, *tail)
+            for head, tail in (_cells(claim, value, why) for claim, value, why in others)
         ]
         caption = "Shares, sizes, settings and costs: stated and measured"
         blocks.append(Table("claims-others", _OTHERS, tuple(rows), caption))
@@ -104,7 +105,7 @@ def measure(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
         case "elsewhere":
             return None, "measured elsewhere: it is not part of this run"
         case "before_mean" | "before_std":
-            if claim.mode not in evidence.before:
+            if claim.mode is None or claim.mode not in evidence.before:
                 return None, f"the base policy is not evaluated on mode {claim.mode}"
             returns = evidence.before[claim.mode]
             mean = claim.kind == "before_mean"
@@ -118,9 +119,7 @@ def measure(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
                 return None, "the run has no base policy yet"
             return float(evidence.base.parameter_count), ""
         case "parameters_scope":
-            adapted = [
-                t.parameters_adapted for t in evidence.trainings if t.scope == claim.scope
-            ]
+            adapted = [t.parameters_adapted for t in evidence.trainings if t.scope == claim.scope]
             return (float(adapted[0]), "") if adapted else (None, _absent(claim, ""))
         case "base_steps":
             return _base_steps(evidence)
@@ -139,7 +138,7 @@ def measure(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
 def _after(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
     """Return what one group shows on its mode."""
     group = _group(claim, evidence)
-    if group is None or claim.mode not in effects.rows[group.key].cells:
+    if group is None or claim.mode is None or claim.mode not in effects.rows[group.key].cells:
         return None, _absent(claim, f"on mode {claim.mode}")
     cell = effects.rows[group.key].cells[claim.mode]
     detail = effects.details.get((group.key, claim.mode))

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from ratchet.report.document import Block, Cell, Column, Figure, Heading, Table, Text, Tone
 from ratchet.report.plots import before_after
 from ratchet.report.tables import Value, count
-from ratchet.report.wording import base_name, plural, scope_name, scope_slug, together, toned, unit_name
+from ratchet.report.wording import (
+    base_name,
+    plural,
+    scope_name,
+    scope_slug,
+    together,
+    toned,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -208,4 +216,3 @@ def _introduction(evidence: Evidence) -> str:
 def _steps(group: Group) -> Value:
     executed = [arm.training.environment_steps for arm in group.arms]
     return executed[0] if len(set(executed)) == 1 else together(executed)
-

@@ -10,6 +10,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Bullets, Callout, CalloutKind, Cell, Column, Table
+from ratchet.report.gaps import gaps
 from ratchet.report.tables import count, interval, seconds
 from ratchet.report.wording import (
     READINGS,
@@ -51,7 +52,7 @@ def summary(evidence: Evidence, effects: Effects) -> list[Block]:
     question = _question(evidence, groups)
     if not groups:
         waiting = f"**{question}** No fine-tuning has been evaluated yet; nothing can be said."
-        return [Callout("warning", waiting), *_gaps(evidence)]
+        return [Callout("warning", waiting), *gaps(evidence)]
     kind, answer = _answer(evidence, effects, groups)
     points = tuple(
         point
@@ -66,7 +67,7 @@ def summary(evidence: Evidence, effects: Effects) -> list[Block]:
     return [
         Callout(kind, f"**{question}** {answer}"),
         Bullets(points),
-        *_gaps(evidence),
+        *gaps(evidence),
         headline_table(evidence, effects, groups),
     ]
 
@@ -89,7 +90,9 @@ def headline_table(evidence: Evidence, effects: Effects, groups: tuple[Group, ..
             own = mode == group.key.target or group.key.target not in row.cells
             marked = f"{mode} (trained on)" if single and mode == group.key.target else mode
             verdict = _verdict_text(evidence, group) if own else ""
-            rows.append((marked, cell.before, cell.after, toned(cell.difference, strong=own), verdict))
+            rows.append(
+                (marked, cell.before, cell.after, toned(cell.difference, strong=own), verdict)
+            )
     caption = "Mean return with 95% interval, and the difference paired by evaluation seed"
     if groups:
         key = groups[0].key
@@ -194,7 +197,9 @@ def _forgetting(effects: Effects, groups: tuple[Group, ...]) -> str:
     forgot = [target for target, change in known if change.high < 0.0]
     gained = [target for target, change in known if change.low > 0.0]
     if forgot:
-        lead = "it forgot" if len(known) == 1 else f"it forgot after training on {modes_name(forgot)}"
+        lead = (
+            "it forgot" if len(known) == 1 else f"it forgot after training on {modes_name(forgot)}"
+        )
     elif len(gained) == len(known):
         lead = "none; the other modes gained as well"
     else:
@@ -258,7 +263,9 @@ def _verdicts(evidence: Evidence, groups: tuple[Group, ...]) -> str:
     tuned = [group for group in evidence.groups if group.key.kind == "finetune"]
     of_all, in_all = verdict_counts(evidence, tuned)
     text = f"**Verdicts:** the pawl accepted {accepted} of these {judged} results"
-    return text + (f", and {of_all} of {in_all} over all budgets and scopes." if in_all > judged else ".")
+    return text + (
+        f", and {of_all} of {in_all} over all budgets and scopes." if in_all > judged else "."
+    )
 
 
 def _verdict_text(evidence: Evidence, group: Group) -> str:
@@ -268,42 +275,3 @@ def _verdict_text(evidence: Evidence, group: Group) -> str:
     if judged == 1:
         return "accepted" if accepted else "rejected"
     return f"{accepted} of {judged} accepted"
-
-
-def _gaps(evidence: Evidence) -> list[Block]:
-    """Say what is missing, and what must not be."""
-    blocks: list[Block] = []
-    here, asked = sum(len(group.arms) for group in evidence.groups), evidence.expected
-    expected = max(asked or 0, len(evidence.trainings))
-    if here < expected or evidence.left_out or evidence.run.status != "finished":
-        text = f"The run is {evidence.run.status}; "
-        text += f"**{here} of {plural(expected, 'arm')}** can be compared, and the numbers speak of these."
-        for name, reason in evidence.left_out[:3]:
-            text += f" `{name.replace('`', '')}`: {reason}."
-        if len(evidence.left_out) > 3:
-            text += f" {count(len(evidence.left_out) - 3)} more are listed with every arm."
-        # A report is written while its run still runs: with nothing missing that is no news.
-        if not (here == expected and not evidence.left_out and evidence.run.status == "running"):
-            blocks.append(Callout("warning", text))
-    over = [
-        t
-        for t in evidence.trainings
-        if t.status == "finished"
-        and t.budget_unit in {"steps", "environment_steps"}
-        and t.environment_steps != t.budget
-    ]
-    if over:
-        first = over[0]
-        blocks.append(
-            Callout(
-                "bad",
-                f"{plural(len(over), 'arm')} did not spend its budget exactly: `{first.name}` executed "
-                f"{count(first.environment_steps)} of {count(first.budget)} environment steps.",
-            )
-        )
-    moved = [t for t in evidence.trainings if t.frozen_unchanged is False]
-    if moved:
-        blocks.append(
-            Callout("bad", f"Frozen parameters moved in {plural(len(moved), 'arm')}: `{moved[0].name}`.")
-        )
-    return blocks

@@ -1,0 +1,39 @@
+"""Writing a run's report from the ledger, once the run has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ratchet.errors import LedgerError
+from ratchet.ledger import queries
+from ratchet.ledger.index import update_index
+from ratchet.ledger.ledger import Ledger
+from ratchet.recipes.session import LEDGER
+from ratchet.report.document import Document, Table
+from ratchet.report.finetuning import finetuning_document, summary_table
+from ratchet.report.publish import write_report
+
+_KINDS = ("recipe", "train", "finetune")
+
+
+def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Table]:
+    """Write the report of a run, the latest by default; return its name, document and summary.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such run, or it is of a kind that has no report.
+
+    """
+    with Ledger.open(root / LEDGER, create=False) as ledger:
+        run = queries.run(ledger, name) if name else queries.latest_run(ledger)
+        if run.kind not in _KINDS:
+            raise LedgerError(
+                f"run {run.name!r} is of kind {run.kind!r}, which has no report; "
+                f"those of kind {', '.join(_KINDS)} have one"
+            )
+        document = finetuning_document(ledger, run.id)
+        write_report(document, root / run.name)
+        ledger.set_report(run.id, f"{run.name}/report.html")
+        update_index(root, ledger)
+        return run.name, document, summary_table(ledger, run.id)
