@@ -89,8 +89,8 @@ def test_foreign_keys_hold(opened):
 def test_a_training_is_continued_not_doubled(opened):
     ledger, training, _ = opened
     assert start_training(ledger) == training
-    with pytest.raises(LedgerError, match="begun with budget 1000, not 2000"):
-        start_training(ledger, budget=2000)
+    with pytest.raises(LedgerError, match="begun with budget 1000, not 500"):
+        start_training(ledger, budget=500)
     ledger.finish_training(
         training,
         environment_steps=1000,
@@ -104,6 +104,14 @@ def test_a_training_is_continued_not_doubled(opened):
     row = queries.training(ledger, training)
     assert (row.status, row.frozen_unchanged, row.result_policy) == ("finished", True, "tuned")
     assert queries.steps_spent(ledger, "r1").training == 1000
+
+
+def test_a_finished_training_goes_on_with_a_larger_budget(opened):
+    ledger, training, _ = opened
+    ledger.finish_training(training, environment_steps=1000, episodes=9, updates=3)
+    assert start_training(ledger, budget=2000) == training
+    row = queries.training(ledger, training)
+    assert (row.status, row.budget) == ("running", 2000)
 
 
 def test_frozen_weights_that_moved_are_seen(opened):

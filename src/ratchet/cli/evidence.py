@@ -65,7 +65,7 @@ def evaluate(
                 interval(s.mean),
                 interval(s.iqm),
                 f"{s.std:.1f}",
-                "–" if s.at_maximum is None else percent(s.at_maximum.estimate),
+                "n/a" if s.at_maximum is None else percent(s.at_maximum.estimate),
             ]
         )
     table(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ratchet.errors import LedgerError
-from ratchet.ledger import queries
 from ratchet.ledger.index import update_index
 from ratchet.ledger.ledger import Ledger
 from ratchet.ledger.lock import RunLock

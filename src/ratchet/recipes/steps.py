@@ -7,14 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
 from ratchet.evaluation.play import Episode, play
+from ratchet.learning.trainer import Trainer, TrainingPlan, Update
 from ratchet.ledger import queries
 from ratchet.ledger.rows import EpisodeRow, TrainingEpisodeRow
-from ratchet.learning.trainer import Trainer, TrainingPlan, Update
 from ratchet.policies.checkpoint import (
     TrainingState,
     point,

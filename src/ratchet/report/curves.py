@@ -49,8 +49,8 @@ def curves(ledger: Store, evidence: Evidence) -> list[Block]:
     if not figures:
         return []
     note = (
-        "Returns of the episodes that training itself played, which explore and so score below the "
-        "evaluated policy; bands span the fine-tuning seeds."
+        "Returns of the episodes that training itself played, with exploration; the evaluated numbers "
+        "stand above. A band, where there is one, spans the fine-tuning seeds."
     )
     return [Heading("Learning curves"), Text(note), *figures]
 

@@ -14,7 +14,6 @@ from ratchet.report.document import Block, Bullets, Cell, Column, Figure, Headin
 from ratchet.report.plots import forest, heat_map
 from ratchet.report.tables import Value, count
 from ratchet.report.wording import (
-    READINGS,
     budget_name,
     modes_name,
     plural,
@@ -93,7 +92,7 @@ def control(evidence: Evidence, effects: Effects) -> list[Block]:
                 against.tuned,
                 against.control,
                 toned(against.difference, strong=True),
-                READINGS[read(effects, key)],
+                read(effects, key),
             )
         )
         labels.append(f"mode {key.target}, {key.scope}, {count(key.budget)}")
@@ -149,11 +148,14 @@ def _compared(effects: Effects, groups: tuple[Group, ...]) -> str:
         parts.append(f"no difference is shown on {modes_name(level)}")
     adapted = [k.target for k, _ in known if read(effects, k) == "adaptation"]
     trained = [k.target for k, _ in known if read(effects, k) == "more training"]
+    meaning = []
     if adapted:
-        parts.append(f"so adaptation on {modes_name(adapted)}")
+        meaning.append(f"adaptation on {modes_name(adapted)}")
     if trained:
-        parts.append(f"so more training, as far as this shows, on {modes_name(trained)}")
-    name = f"{scope_name(key.scope)}, {budget_name(key)}"
+        meaning.append(f"more training, as far as this shows, on {modes_name(trained)}")
+    if meaning:
+        parts.append(f"that is {' and '.join(meaning)}")
+    name = f"{scope_name(key.scope)}, {budget_name(key)}".replace("`", "")
     return f"**{name[0].upper()}{name[1:]}:** {'; '.join(parts)}."
 
 

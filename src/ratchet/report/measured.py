@@ -40,7 +40,7 @@ _SIGNS = {"about": "about ", "at_least": "at least ", "below": "below "}
 
 _RETURNS = (
     Column("claim", "Claim"),
-    Column("stated", "Stated", "number"),
+    Column("stated", "Stated", "number", 2),
     Column("own", "Stated, its own 95% interval", "number"),
     Column("measured", "Measured here", "number"),
     Column("agreement", "Agreement"),
@@ -48,7 +48,11 @@ _RETURNS = (
     Column("where", "Where"),
     Column("remark", "Remark"),
 )
-_OTHERS = tuple(column for column in _RETURNS if column.name not in {"own", "noise"})
+_OTHERS = tuple(
+    Column("stated", "Stated", "number") if column.name == "stated" else column
+    for column in _RETURNS
+    if column.name not in {"own", "noise"}
+)
 
 
 def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
@@ -71,10 +75,11 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
     sampled = [entry for entry in found if entry[0].sample is not None]
     others = [entry for entry in found if entry[0].sample is None]
     if sampled:
-        rows = []
+        rows, apart_all = [], 0
         for claim, value, why in sampled:
             own = own_interval(claim)
             apart = beyond_noise(own, value)
+            apart_all += bool(apart)
             noise = Cell(None) if apart is None else Cell(apart, "bad" if apart else "plain")
             head, tail = _cells(claim, value, why)
             style = _FORMATS.get(claim.unit)
@@ -85,7 +90,7 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
             f"The write-up's numbers rest on {sizes} episodes each, and its own intervals follow from "
             "that and its standard deviations (t for means, chi-square for deviations, as if returns "
             "were normal). **Apart beyond noise** says whether stated and measured are further apart "
-            "than both intervals together explain."
+            f"than both intervals together explain; {count(apart_all)} of these {count(len(sampled))} are."
         )
         caption = "Returns: stated and measured"
         blocks += [Text(note), Table("claims-returns", _RETURNS, tuple(rows), caption)]
@@ -237,7 +242,7 @@ def _cells(
         shown = None if value is None or math.isnan(value) else _figure(value, None)
     fine: Format | None = "number" if isinstance(value, Interval) and style == "count" else style
     reason = claim.reason or (why if agreement == "not comparable" else "")
-    remark = ". ".join(part for part in (reason, claim.note) if part)
+    remark = "; ".join(part for part in (reason, claim.note) if part)
     return (
         (Cell(claim.claim), Cell(stated, format=style)),
         (

@@ -102,9 +102,10 @@ def headline_table(evidence: Evidence, effects: Effects, groups: tuple[Group, ..
 
 def _question(evidence: Evidence, groups: tuple[Group, ...]) -> str:
     task = evidence.run.task or "the task"
+    name = base_name(evidence).replace("`", "")  # bold text holds no code
     one = groups[0].key if len(groups) == 1 and evidence.run.kind != "recipe" else None
     where = "one mode" if one is None else one.target if one.mode is None else f"mode {one.mode}"
-    return f"Does fine-tuning {base_name(evidence)} on {where} of {task} make it better there?"
+    return f"Does fine-tuning {name} on {where} of {task} make it better there?"
 
 
 def _answer(

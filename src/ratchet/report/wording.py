@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from ratchet.report.arms import Evidence, Group, Key
     from ratchet.report.effects import Effects
 
-Reading = Literal["adaptation", "more training", "not shown", "loss", "one mode"]
+Reading = Literal["adaptation", "more training", "no gain shown", "loss", "one mode"]
 
 READINGS: dict[Reading, str] = {
     "adaptation": "adaptation: the gain belongs to the mode trained on",
     "more training": "more training, as far as this shows: it did not need the mode",
-    "not shown": "no gain is shown on the mode trained on",
+    "no gain shown": "no gain is shown on the mode trained on",
     "loss": "a loss on the mode trained on",
     "one mode": "a gain; with nothing to compare it with, adaptation and more training look alike",
 }
@@ -37,7 +37,7 @@ def read(effects: Effects, key: Key) -> Reading:
     if gain.high < 0.0:
         return "loss"
     if not gain.low > 0.0:
-        return "not shown"
+        return "no gain shown"
     tests = [row.specific_gain, None if against is None else against.difference]
     known = [test for test in tests if test is not None]
     if not known:
