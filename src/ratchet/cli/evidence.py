@@ -34,13 +34,25 @@ def evaluate(
     from ratchet.evaluation.statistics import summarize
 
     played, seed_set, results = _play(
-        [policy], task, seeds, seed_file, mode, settings, "evaluate",
-        sampled=sampled, name=name, resume=resume, root=root,
+        [policy],
+        task,
+        seeds,
+        seed_file,
+        mode,
+        settings,
+        "evaluate",
+        sampled=sampled,
+        name=name,
+        resume=resume,
+        root=root,
     )
     result = results[0]
     pooled = _pooled(result)
     by_mode = {
-        m: {"episodes": len(p.returns), **_metrics({"return": p.returns, "length": p.lengths} | p.metrics)}
+        m: {
+            "episodes": len(p.returns),
+            **_metrics({"return": p.returns, "length": p.lengths} | p.metrics),
+        }
         for m, p in result.modes.items()
     }
     if as_json:
@@ -77,7 +89,10 @@ def evaluate(
 
 def compare(
     arguments: Annotated[
-        list[str], typer.Argument(help="Two or more policies, then the task.", metavar="POLICY POLICY [...] TASK")
+        list[str],
+        typer.Argument(
+            help="Two or more policies, then the task.", metavar="POLICY POLICY [...] TASK"
+        ),
     ],
     seeds: options.Seeds = 100,
     seed_file: options.SeedFile = None,
@@ -99,8 +114,17 @@ def compare(
         )
     *policies, task = arguments
     played, seed_set, results = _play(
-        policies, task, seeds, seed_file, mode, settings, "compare",
-        sampled=sampled, name=name, resume=resume, root=root,
+        policies,
+        task,
+        seeds,
+        seed_file,
+        mode,
+        settings,
+        "compare",
+        sampled=sampled,
+        name=name,
+        resume=resume,
+        root=root,
     )
     compared = [
         (first, second, compare_pair(first, second, played, seed_set, deterministic=not sampled))
@@ -108,7 +132,8 @@ def compare(
     ]
     if as_json:
         every = [
-            {"before": a.player.label, "after": b.player.label, **c.to_json()} for a, b, c in compared
+            {"before": a.player.label, "after": b.player.label, **c.to_json()}
+            for a, b, c in compared
         ]
         emit(every[0] if len(every) == 1 else {**every[-1], "comparisons": every})
         return
@@ -150,7 +175,7 @@ def _play(
     from ratchet.errors import RecipeError
     from ratchet.recipes.comparing import evaluate_players
     from ratchet.recipes.resolve import load_player
-    from ratchet.recipes.session import free_name, open_session
+    from ratchet.recipes.session import open_session, run_name
     from ratchet.recipes.steps import SeedSet
     from ratchet.seeding import report_seeds
 
@@ -162,7 +187,7 @@ def _play(
     listed = report_seeds(seeds) if seed_file is None else options.read_seed_file(seed_file)
     seed_set = SeedSet.of("report" if seed_file is None else seed_file.name, listed)
     players = [load_player(text, played, root) for text in policies]
-    chosen = name or free_name(root, kind)
+    chosen = run_name(root, name, kind, resume=resume)
     with (
         watching() as watcher,
         open_session(

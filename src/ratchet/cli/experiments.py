@@ -24,11 +24,11 @@ def run(
     """Run an experiment to its report."""
     from ratchet.recipes import sb3_finetuning
     from ratchet.recipes.schema import read_recipe
-    from ratchet.recipes.session import free_name, open_session
+    from ratchet.recipes.session import open_session, run_name
 
     read = read_recipe(recipe, settings or [], quick=quick)
     prepared = sb3_finetuning.prepare(read, root)
-    chosen = name or free_name(root, read.recipe)
+    chosen = run_name(root, name, read.recipe, resume=resume)
     with (
         watching() as watcher,
         open_session(
@@ -64,9 +64,7 @@ def report(
 
     found, document, summary = report_run(root, name)
     if as_json:
-        emit(
-            {"run": found, "report": str(root / found / "report.html"), **report_data(document)}
-        )
+        emit({"run": found, "report": str(root / found / "report.html"), **report_data(document)})
         return
     _print(summary)
     say(f"report  {root / found / 'report.html'}")
@@ -100,5 +98,3 @@ def _print(summary: object) -> None:
             for row in summary.cells
         ],
     )
-
-

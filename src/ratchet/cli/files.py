@@ -44,7 +44,7 @@ def inspect(
         )
         return
     spec = found.spec
-    say(f"[bold]{policy}[/bold]  id {found.id}  {record.get('algorithm') or 'unknown algorithm'}")
+    say(f"{policy}  id {found.id}  {record.get('algorithm') or 'unknown algorithm'}", "bold")
     say(
         f"{spec.observation} → shared {list(spec.shared)}, actor {list(spec.actor)}, "
         f"critic {list(spec.critic)}, {spec.activation} → {spec.action}, {spec.distribution}"

@@ -52,7 +52,9 @@ def train(
         seed=seed,
         device=device,
     )
-    _journey(plan, "train", f"train-{_slug(task)}", name, root, seeds, resume=resume, as_json=as_json)
+    _journey(
+        plan, "train", f"train-{_slug(task)}", name, root, seeds, resume=resume, as_json=as_json
+    )
 
 
 def finetune(
@@ -117,10 +119,10 @@ def _journey(
     from ratchet.learning.trainer import Trainer
     from ratchet.recipes.finetune import finetune as run_finetune
     from ratchet.recipes.reporting import report_run
-    from ratchet.recipes.session import free_name, open_session
+    from ratchet.recipes.session import open_session, run_name
 
     Trainer(plan).close()  # refuses scopes, anchors and devices before anything is written
-    chosen = name or free_name(root, stem)
+    chosen = run_name(root, name, stem, resume=resume)
     with (
         watching() as watcher,
         open_session(
@@ -177,7 +179,7 @@ def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:
     )
     say(row.sentence)
     word = "accepted" if outcome.verdict.accepted else "rejected"
-    say(f"[bold]{word}[/bold]: {outcome.verdict.reason}")
+    say(f"{word}: {outcome.verdict.reason}", "bold")
     say(f"policy  {outcome.trained.checkpoint}\nreport  {report}")
 
 

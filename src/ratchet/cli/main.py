@@ -6,6 +6,7 @@ Exit status: 0 when it is done, 2 for bad input (one sentence, nothing half-writ
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -74,21 +75,23 @@ def _refuse(message: str, words: Sequence[str]) -> int:
 
 
 def _interrupted(words: Sequence[str]) -> None:
-    people.print("interrupted; what was finished is kept", style="yellow")
+    name = None
     if words and words[0] in {"run", "demo", "train", "finetune", "evaluate", "compare"}:
-        again = [word for word in words if word != "--resume"]
-        if "--name" not in again:
-            from ratchet.recipes.session import last_opened
+        from ratchet.recipes.session import last_opened
 
-            name = last_opened()
-            if name is None:
-                return
-            again += ["--name", name]
-        if again[0] == "demo":
-            again = ["run", "sb3-finetuning", "--quick", *again[1:]]
-        people.print(
-            "go on with: ratchet " + " ".join([*again, "--resume"]), markup=False, soft_wrap=True
-        )
+        name = last_opened()
+    if name is None:
+        people.print("interrupted; no run was begun", style="yellow")
+        return
+    people.print("interrupted; what was finished is kept", style="yellow")
+    again = [word for word in words if word != "--resume"]
+    if not any(word == "--name" or word.startswith("--name=") for word in again):
+        again += ["--name", name]
+    if again[0] == "demo":
+        again = ["run", "sb3-finetuning", "--quick", *again[1:]]
+    people.print(
+        f"go on with: ratchet {shlex.join([*again, '--resume'])}", markup=False, soft_wrap=True
+    )
 
 
 def entry() -> None:

@@ -73,7 +73,9 @@ def split_settings(settings: list[str] | None) -> tuple[dict[str, Any], dict[str
     return ppo, environment
 
 
-def task_with(name: str, environment: dict[str, Any], *, keep_default: bool) -> tuple[Any, str | None]:
+def task_with(
+    name: str, environment: dict[str, Any], *, keep_default: bool
+) -> tuple[Any, str | None]:
     """Return the task, and the name of the mode that ``--set`` made, if any.
 
     With `keep_default` the environment as it is stays a mode beside it, to be forgotten or not.
@@ -136,4 +138,3 @@ def one_budget(steps: int | None, episodes: int | None) -> tuple[int, str]:
     if (steps is None) == (episodes is None):
         raise BudgetError("give a budget: either --steps or --episodes")
     return (steps, "steps") if steps is not None else (episodes or 0, "episodes")
-

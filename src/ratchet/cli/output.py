@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 people = Console(stderr=True, highlight=False)
 """Progress and notes: never mixed with what a machine reads."""
@@ -38,7 +40,7 @@ class Watcher:
         """Begin a stage of `total` units."""
         if self._stage is not None:
             self._bars.remove_task(self._stage)
-        self._stage = self._bars.add_task(name, total=total)
+        self._stage = self._bars.add_task(escape(name), total=total)
 
     def advance(self, amount: int) -> None:
         """Say that `amount` more units are done."""
@@ -47,7 +49,7 @@ class Watcher:
 
     def note(self, text: str) -> None:
         """Say a sentence above the bars."""
-        self._bars.console.print(text, style="dim")
+        self._bars.console.print(text, style="dim", markup=False)
 
 
 @contextmanager
@@ -86,14 +88,20 @@ def emit(data: dict[str, Any]) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table for people; the first column is text, the others are numbers."""
-    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid = Table(
+        title=Text(title, style="italic"),
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for index, column in enumerate(columns):
         grid.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(Text, row))
     out.print(grid)
 
 
-def say(text: str) -> None:
-    """Print a line for people."""
-    out.print(text)
+def say(text: str, style: str | None = None) -> None:
+    """Print a line for people, as it is: a path in it is neither broken nor read as markup."""
+    out.print(text, style=style, markup=False, soft_wrap=True)

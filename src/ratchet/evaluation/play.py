@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ratchet.errors import TaskError
 from ratchet.policies.actor import Chooser
 from ratchet.tasks.task import Task
 
@@ -43,6 +44,12 @@ def play(
 
     `on_episodes` is told of episodes as they end. `witness` is shown the observations ``(n, size)`` of
     each step, what was executed in them, and the masks.
+
+    Raises
+    ------
+    TaskError
+        If an episode's return is not a finite number.
+
     """
     copies = min(len(seeds), task.side_by_side)
     env = task.make(copies)
@@ -73,6 +80,11 @@ def play(
             continue
         finished = []
         for copy in ended:
+            if not np.isfinite(returns[copy]):
+                raise TaskError(
+                    f"task {task.name!r}, seed {current[copy]}: the return is {returns[copy]}; "
+                    "rewards must be finite numbers"
+                )
             metrics = {
                 name: float(values[copy]) for name, values in info.get("metrics", {}).items()
             }

@@ -1,11 +1,13 @@
 """The bytes of a Stable-Baselines3 zip, opened without running any of them.
 
-Invariants: nothing is unpickled but tensors, by ``torch.load(weights_only=True)``; the file is read
-once, so that what is hashed is what is used; what it unpacks to is bounded before it is unpacked.
+Invariants: nothing is unpickled but tensors, by an allow-list of our own for the layout that all
+files have, and by ``torch.load(weights_only=True)`` for any other; the file is read once, so that what
+is hashed is what is used; what it unpacks to is bounded before it is unpacked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
+from ratchet.policies.state_dict import OtherLayoutError, read_state_dict
 
 UNPACKED_LIMIT = 2**30
 """Most bytes that a file may hold, packed or unpacked."""
@@ -128,6 +130,10 @@ def unpack_tensors(parameters: bytes, path: Path) -> dict[str, NDArray[np.float3
         if parameters.startswith(b"PK"):
             with zipfile.ZipFile(io.BytesIO(parameters)) as inner:
                 _check_members(inner, path, "its member 'policy.pth'")
+            with contextlib.suppress(OtherLayoutError):
+                return read_state_dict(parameters)
+        import torch  # noqa: PLC0415 - two seconds, spent on files of another layout only
+
         with warnings.catch_warnings():
             # old layouts make PyTorch warn about its own storage classes
             warnings.simplefilter("ignore")

@@ -50,9 +50,7 @@ def evaluate_players(
             Evaluated(
                 player,
                 {
-                    mode: evaluate(
-                        session, player, task, mode, seeds, deterministic=deterministic
-                    )
+                    mode: evaluate(session, player, task, mode, seeds, deterministic=deterministic)
                     for mode in modes
                 },
             )
@@ -90,7 +88,10 @@ def compare_pair(
         chosen = seeds.seeds if equal else seeds.seeds[:AGREEMENT_SEEDS]
         shared = float(
             np.mean(
-                [agreement(task, first.player.chooser, second.player.chooser, chosen, m) for m in modes]
+                [
+                    agreement(task, first.player.chooser, second.player.chooser, chosen, m)
+                    for m in modes
+                ]
             )
         )
     return compare_episodes(

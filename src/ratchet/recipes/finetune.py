@@ -19,7 +19,7 @@ from ratchet.evaluation.forgetting import ForgettingMatrix, forgetting_matrix
 from ratchet.evaluation.pawl import PawlSettings, Verdict, default_scale, judge
 from ratchet.learning.trainer import TrainingPlan
 from ratchet.policies.actor import Actor
-from ratchet.policies.checkpoint import point, publish
+from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
@@ -176,8 +176,20 @@ def finetune(
         target=plan.mode or "all modes",
         bounds=verdict.to_json()["bounds"],  # type: ignore[arg-type]
     )
-    best = base
-    if verdict.accepted:
+    best = read_checkpoint(follow(session.directory, "best"))
+    accepted = verdict.accepted
+    if accepted and best.id not in {base.id, trained.policy.id}:
+        # A run that goes on with a larger budget has a better `best` than its start: that one to beat.
+        held = play_all_modes(session, "best", best, task, selection, deterministic=deterministic)
+        again = judge(
+            {mode: chosen_after[mode] - held[mode] for mode in held},
+            plan.mode,
+            pawl,
+            default_scale(chosen_before, task.maximum_return),
+        )
+        accepted = again.accepted
+        session.progress.note(f"against the best so far: {again.reason}")
+    if accepted:
         best = trained.policy
         point(session.directory, "best", trained.checkpoint)
     target = plan.mode or "mixed"

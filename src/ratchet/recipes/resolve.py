@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
@@ -29,7 +29,11 @@ class _RandomChooser:
     id = "random"
 
     def __init__(self, task: Task) -> None:
-        self._space = task.action_space
+        self._space = space = task.action_space
+        if isinstance(space, Box) and not space.is_bounded():
+            raise PolicyError(
+                f"the built-in 'random' needs bounded actions, and task {task.name!r} takes {space}"
+            )
 
     def act(
         self,
@@ -101,7 +105,7 @@ def load_policy(text: str, root: Path) -> Policy:
 
     """
     run, at, pointer = text.rpartition("@")
-    if at:
+    if at and not Path(text).exists():
         directory = Path(run) if Path(run).exists() else root / run
         if not directory.is_dir():
             raise PolicyError(f"policy {text!r}: there is no run directory {directory}")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.evaluation.pawl import default_scale, judge
+from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig
 from ratchet.learning.trainer import Budget, TrainingPlan
 from ratchet.policies.initial import new_policy
 from ratchet.policies.policy import Policy
 from ratchet.policies.scopes import scope_tensors
 from ratchet.recipes.finetune import Returns, play_all_modes, preflight
-from ratchet.recipes.resolve import load_policy
+from ratchet.recipes.resolve import check_usable, load_policy
 from ratchet.recipes.schema import Recipe, read_claims
 from ratchet.recipes.session import Session
 from ratchet.recipes.settings import ppo_config
@@ -84,12 +85,15 @@ def prepare(recipe: Recipe, root: Path) -> Prepared:
     """
     task = find_task(recipe.task)
     base = None if recipe.base == "train" else load_policy(recipe.base, root)
+    if base is not None:
+        check_usable(base)
     spec = spec_for(task) if base is None else base.spec
     check_fit(spec, task)
     for scope in recipe.scopes:
         scope_tensors(spec, scope)
     for budget in recipe.budgets:
         Budget(budget)
+    parse_anchor(recipe.safety.anchor)
     ppo_config(None, recipe.base_ppo)
     config = ppo_config(base, recipe.ppo if base else {**recipe.base_ppo, **recipe.ppo})
     return Prepared(recipe, task, base, config)

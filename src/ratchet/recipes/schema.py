@@ -36,7 +36,9 @@ class Recipe(BaseModel):
         default_factory=dict, description="PPO settings of the arms; else the base's own."
     )
     safety: SafetyConfig = Field(default_factory=SafetyConfig, description="Fine-tuning safety.")
-    episodes: int = Field(500, ge=2, description="Evaluation seeds per mode, played by every policy.")
+    episodes: int = Field(
+        500, ge=2, description="Evaluation seeds per mode, played by every policy."
+    )
     deterministic: bool = Field(True, description="Whether evaluation takes the likeliest action.")
     claims: str | None = Field(None, description="File of the numbers that the write-up states.")
     quick: dict[str, Any] = Field(default_factory=dict, description="What --quick changes.")
@@ -65,8 +67,8 @@ def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False)
     if path.suffix == ".toml":
         try:
             content = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise RecipeError(f"recipe {text!r} cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"recipe {text!r} cannot be read: {error}") from error
     elif text in shipped():
         file = resources.files("ratchet.recipes") / f"{text.replace('-', '_')}.toml"
         content = file.read_text(encoding="utf-8")
@@ -78,6 +80,7 @@ def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False)
         data = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"recipe {text!r} is not TOML: {error}") from error
+    _check_keys(data)
     if quick:
         data |= data.get("quick", {})
     for setting in settings:
@@ -101,8 +104,10 @@ def read_claims(recipe: Recipe) -> list[dict[str, Any]]:
             else (resources.files("ratchet.recipes") / "claims" / recipe.claims).read_text("utf-8")
         )
         return list(tomllib.loads(content)["claims"])
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"claims {recipe.claims!r} cannot be read: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"claims {recipe.claims!r} holds no list of [[claims]]") from error
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -134,12 +139,15 @@ def _apply(data: dict[str, Any], setting: str) -> None:
 
 
 def _check_keys(data: dict[str, Any]) -> None:
-    for key in data:
-        if key not in Recipe.model_fields:
-            raise RecipeError(
-                f"a recipe has no key {key!r}: {did_you_mean(key, Recipe.model_fields)}"
-            )
-    for key in data.get("safety", {}):
-        if key not in SafetyConfig.model_fields:
-            known = did_you_mean(key, SafetyConfig.model_fields)
-            raise RecipeError(f"a recipe has no key 'safety.{key}': {known}")
+    _check_table(data, "", Recipe)
+    _check_table(data.get("safety", {}), "safety.", SafetyConfig)
+    _check_table(data.get("quick", {}), "quick.", Recipe)
+
+
+def _check_table(table: Any, prefix: str, model: type[BaseModel]) -> None:
+    if not isinstance(table, dict):
+        raise RecipeError(f"{prefix.removesuffix('.')} is {table!r}; it is a table of settings")
+    for key in table:
+        if key not in model.model_fields:
+            known = did_you_mean(key, model.model_fields)
+            raise RecipeError(f"a recipe has no key {prefix + key!r}: {known}")

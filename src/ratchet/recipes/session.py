@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ratchet.errors import LedgerError
+from ratchet.ledger import queries
 from ratchet.ledger.index import update_index
 from ratchet.ledger.ledger import Ledger
-from ratchet.ledger.lock import RunLock
+from ratchet.ledger.lock import LOCK_NAME, RunLock
 
 LEDGER = "ledger.sqlite"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -79,10 +80,33 @@ def check_name(name: str) -> str:
 def free_name(root: Path, stem: str) -> str:
     """Return `stem`, or the first of ``stem-2``, ``stem-3``, … that no run has."""
     name, number = stem, 1
-    while (root / name).exists():
+    known = _known(root)
+    while (root / name).exists() or name in known:
         number += 1
         name = f"{stem}-{number}"
     return name
+
+
+def run_name(root: Path, name: str | None, stem: str, *, resume: bool) -> str:
+    """Return the name of the run to open: the one given, or a free one for a new run.
+
+    Raises
+    ------
+    LedgerError
+        If a run is to be resumed and no name says which.
+
+    """
+    if name is None and resume:
+        raise LedgerError("--resume needs --name: which run is to go on?")
+    return name or free_name(root, stem)
+
+
+def _known(root: Path) -> set[str]:
+    """Return the names of the runs in the root's ledger."""
+    if not (root / LEDGER).exists():
+        return set()
+    with Ledger.open(root / LEDGER, create=False) as ledger:
+        return {run.name for run in queries.runs(ledger)}
 
 
 @contextmanager
@@ -108,17 +132,18 @@ def open_session(
     """
     check_name(name)
     directory = root / name
-    exists = directory.exists() and any(p.name != ".lock" for p in directory.iterdir())
-    if exists and not resume:
+    begun = name in _known(root)
+    taken = directory.is_dir() and any(path.name != LOCK_NAME for path in directory.iterdir())
+    if resume and not (begun and directory.is_dir()):
+        raise LedgerError(f"there is no run {name!r} in {root} to resume")
+    if not resume and (begun or taken or directory.is_file()):
         raise LedgerError(
             f"run {name!r} exists in {root}; --resume continues it, or --name another one"
         )
-    if resume and not directory.exists():
-        raise LedgerError(f"there is no run {name!r} in {root} to resume")
     began = time.perf_counter()
-    with RunLock(directory), Ledger.open(root / LEDGER) as ledger:
-        _opened.append(name)
+    with Ledger.open(root / LEDGER) as ledger, RunLock(directory):
         ledger.start_run(name, name=name, kind=kind, seed=seed, task=task, recipe=recipe)
+        _opened.append(name)
         session = Session(root=root, name=name, ledger=ledger, progress=progress)
         status = "failed"
         try:

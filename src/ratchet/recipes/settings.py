@@ -48,6 +48,8 @@ def explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     what = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "missing":
+        return f"{where!r} is missing"
     if first["type"] == "extra_forbidden":
         return f"{where!r} is not a setting"
     return f"{where} is {first.get('input')!r}: {what}"

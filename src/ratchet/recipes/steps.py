@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ratchet.errors import PolicyError
+from ratchet.errors import PolicyError, RatchetError
 from ratchet.evaluation.play import Episode, play
 from ratchet.learning.trainer import Trainer, TrainingPlan, Update
 from ratchet.ledger import queries
@@ -133,15 +133,11 @@ def evaluate(
     status = "interrupted"
     try:
         if left:
-            play(
-                task, player.chooser, left, mode, deterministic=deterministic, on_episodes=keep
-            )
+            play(task, player.chooser, left, mode, deterministic=deterministic, on_episodes=keep)
         status = "finished"
     finally:
         flush()
-        ledger.finish_evaluation(
-            identity, wall_seconds=time.perf_counter() - began, status=status
-        )
+        ledger.finish_evaluation(identity, wall_seconds=time.perf_counter() - began, status=status)
     rows = {row.seed: row for row in queries.episodes(ledger, identity)}
     ordered = [rows[seed] for seed in seeds.seeds]
     names = ordered[0].metrics
@@ -149,7 +145,8 @@ def evaluate(
         returns=np.array([row.episode_return for row in ordered]),
         lengths=np.array([row.length for row in ordered], dtype=np.float64),
         metrics={
-            name: np.array([float(row.metrics[name]) for row in ordered]) for name in names
+            name: np.array([row.metrics[name] for row in ordered], dtype=np.float64)
+            for name in names
         },
     )
 
@@ -175,6 +172,9 @@ def train(
 
     The checkpoints of the training stand in ``RUN/checkpoints/NAME``. With `keep_state` False only the
     result is published (a recipe repeats a short arm rather than keep its state).
+
+    `environment_steps` in the ledger is what the result learned from; what had to be played again, or
+    was thrown away, is in `replayed_steps`. A killed process cannot say how far its last rollout was.
     """
     ledger, began = session.ledger, time.perf_counter()
     home = session.directory / "checkpoints" / name
@@ -204,6 +204,7 @@ def train(
     before = queries.training(ledger, identity)
     session.progress.stage(name, plan.budget.amount)
     if before.status == "finished" and before.result_policy is not None:
+        trainer.close()
         path = _result_path(home, before.updates) if keep_state else home
         session.progress.advance(plan.budget.amount)
         return Trained(
@@ -221,6 +222,7 @@ def train(
         trainer.restore(earlier)
         session.progress.note(f"{name}: goes on after {trainer.spent.steps:,} steps")
     ledger.rewind_training(identity, trainer.spent.updates)
+    thrown_away = max(0, before.environment_steps - trainer.spent.steps)
     by_steps = plan.budget.unit == "steps"
     session.progress.advance(trainer.spent.steps if by_steps else trainer.spent.episodes)
     consistent: tuple[Policy, TrainingState, int, int] | None = None
@@ -236,7 +238,7 @@ def train(
             _publish_state(session, home, identity, consistent)
             consistent, published = None, time.perf_counter()
 
-    def totals(status: str, reason: str, result: Policy | None) -> None:
+    def totals(status: str, reason: str | None, result: Policy | None) -> None:
         spent = trainer.spent
         ledger.finish_training(
             identity,
@@ -246,7 +248,10 @@ def train(
             status=status,
             stop_reason=reason,
             result_policy=None if result is None else result.id,
-            replayed_steps=before.replayed_steps + trainer.replayed_steps + trainer.lost_steps,
+            replayed_steps=before.replayed_steps
+            + thrown_away
+            + trainer.replayed_steps
+            + trainer.lost_steps,
             frozen_after=None if result is None else trainer.frozen_hash(result),
             wall_seconds=before.wall_seconds + time.perf_counter() - began,
             collect_seconds=spent.collect_seconds,
@@ -254,16 +259,23 @@ def train(
             safety=trainer.safety_record() | plan.safety.model_dump(),
         )
 
+    totals("running", None, None)
     try:
         result = trainer.run(
             after_update=after_update,
             tick=session.progress.advance if by_steps else None,
         )
-    except KeyboardInterrupt:
-        if consistent is not None:
-            _publish_state(session, home, identity, consistent)
-        totals("interrupted", "interrupted", None)
+    except BaseException as error:
+        # What ends the training is what the caller hears of, also where the disk is full.
+        with contextlib.suppress(RatchetError):
+            if consistent is not None:
+                _publish_state(session, home, identity, consistent)
+        with contextlib.suppress(RatchetError):
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            totals(status, status, None)
         raise
+    finally:
+        trainer.close()
     if keep_state and consistent is not None:
         # The whole run, so that a larger budget can go on from here.
         _publish_state(session, home, identity, consistent)

@@ -88,7 +88,8 @@ def verdicts(evidence: Evidence) -> list[Block]:
     only = evidence.verdicts.get(evidence.trainings[0].id) if len(evidence.trainings) == 1 else None
     if only is not None:
         word = "Accepted" if only.accepted else "Rejected"
-        text = f"**{word}** for {only.target}: {only.reason}."
+        target = f"mode {only.target}" if only.target in evidence.modes else only.target
+        text = f"**{word}** for {target}: {only.reason}."
         return [heading, Callout("good" if only.accepted else "warning", text)]
     rows: list[tuple[Cell | Value, ...]] = []
     for group in evidence.groups:

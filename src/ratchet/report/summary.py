@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 
 def headline(evidence: Evidence) -> tuple[Group, ...]:
-    """Return the groups that the summary speaks of: the recipe's `headline`, or the largest budget."""
+    """Return the groups that the summary speaks of: the recipe's `headline`, or the largest budget.
+
+    In a run that was interrupted, a smaller budget with more modes comes before.
+    """
     tuned = [group for group in evidence.groups if group.key.kind == "finetune"]
     if not tuned:
         return ()
@@ -42,8 +45,11 @@ def headline(evidence: Evidence) -> tuple[Group, ...]:
     wanted = stated if isinstance(stated, dict) else {}
     scope = wanted.get("scope") if wanted.get("scope") in scopes else scopes[0]
     budgets = sorted({g.key.budget for g in tuned if g.key.scope == scope})
-    budget = wanted.get("budget") if wanted.get("budget") in budgets else budgets[-1]
-    return evidence.select(kind="finetune", scope=str(scope), budget=int(str(budget)))
+    by_budget = [evidence.select(kind="finetune", scope=str(scope), budget=b) for b in budgets]
+    if wanted.get("budget") in budgets:
+        return by_budget[budgets.index(wanted["budget"])]
+    most = max(len(groups) for groups in by_budget)
+    return next(groups for groups in reversed(by_budget) if len(groups) == most)
 
 
 def summary(evidence: Evidence, effects: Effects) -> list[Block]:
@@ -54,6 +60,9 @@ def summary(evidence: Evidence, effects: Effects) -> list[Block]:
         waiting = f"**{question}** No fine-tuning has been evaluated yet; nothing can be said."
         return [Callout("warning", waiting), *gaps(evidence)]
     kind, answer = _answer(evidence, effects, groups)
+    accepted, judged = verdict_counts(evidence, groups)
+    if kind == "good" and judged == 1 and not accepted:
+        kind = "warning"  # better where it was trained, and still not let through
     points = tuple(
         point
         for point in (
@@ -88,7 +97,11 @@ def headline_table(evidence: Evidence, effects: Effects, groups: tuple[Group, ..
         for mode in evidence.modes if single else (group.key.target,):
             cell = row.cells[mode]
             own = mode == group.key.target or group.key.target not in row.cells
-            marked = f"{mode} (trained on)" if single and mode == group.key.target else mode
+            marked = (
+                f"{mode} (trained on)"
+                if single and own and group.key.mode and len(evidence.modes) > 1
+                else mode
+            )
             verdict = _verdict_text(evidence, group) if own else ""
             rows.append(
                 (marked, cell.before, cell.after, toned(cell.difference, strong=own), verdict)

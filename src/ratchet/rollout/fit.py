@@ -58,7 +58,12 @@ def check_fit(spec: PolicySpec, task: Task) -> None:
             "choose a task with the policy's observations"
         )
     done, asked = spec.action, wanted.action
-    if (done.kind, done.size, done.start) != (asked.kind, asked.size, asked.start):
+    if (done.kind, done.size) == (asked.kind, asked.size) and done.start != asked.start:
+        raise PolicyError(
+            f"the policy's {done.n} actions count from {done.start}, but those of task "
+            f"{task.name!r} from {asked.start}"
+        )
+    if (done.kind, done.size) != (asked.kind, asked.size):
         raise PolicyError(
             f"the policy chooses from {done}, but task {task.name!r} takes {asked}; "
             "choose a task with the policy's actions"
