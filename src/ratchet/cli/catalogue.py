@@ -36,7 +36,7 @@ def tasks(as_json: options.Json = False) -> None:
     ]
     rows.append(["any Gymnasium id", "LunarLander-v3, Pendulum-v1, …; --set gravity=-5"])
     rows.append(["module:callable", "one that makes a gymnasium.Env or a Task"])
-    table("tasks", ["task", "modes"], rows)
+    table("tasks", ["task", "modes"], rows, text_columns=2)
 
 
 def policies(as_json: options.Json = False) -> None:
@@ -52,7 +52,8 @@ def policies(as_json: options.Json = False) -> None:
     if as_json:
         emit({"policies": ways})
         return
-    table("policies", ["policy", "what it is"], [[name, text] for name, text in ways.items()])
+    rows = [[name, text] for name, text in ways.items()]
+    table("policies", ["policy", "what it is"], rows, text_columns=2)
 
 
 def scopes(as_json: options.Json = False) -> None:
@@ -64,4 +65,4 @@ def scopes(as_json: options.Json = False) -> None:
         return
     rows = [[name, ", ".join(patterns)] for name, patterns in SCOPES.items()]
     rows.append(["PATTERN", "tensors by name, such as mlp_extractor.policy_net.*"])
-    table("scopes", ["scope", "tensors"], rows)
+    table("scopes", ["scope", "tensors"], rows, text_columns=2)

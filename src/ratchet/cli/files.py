@@ -62,6 +62,7 @@ def inspect(
             f"fields of {record.get('source')}",
             ["field", "became", "why"],
             [[name, became, str(notes.get(name, ""))] for name, became in fields.items()],
+            text_columns=3,
         )
     if record.get("hyperparameters"):
         say(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ratchet.errors import BudgetError, RecipeError, SeedError, did_you_mean
+from ratchet.errors import BudgetError, RecipeError, SeedError, TaskError, did_you_mean
 
 Root = Annotated[Path, typer.Option(help="Where runs and the ledger are.", envvar="RATCHET_ROOT")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on stdout.")]
@@ -92,7 +93,13 @@ def task_with(
     label = ",".join(f"{key}={value}" for key, value in environment.items())
     modes: dict[str, dict[str, Any]] = {"default": {}} if keep_default else {}
     modes[label] = environment
-    return find_task(name, modes), label
+    try:
+        return find_task(name, modes), label
+    except TaskError as error:
+        for key in environment:
+            if near := difflib.get_close_matches(key, PPOConfig.model_fields, n=1, cutoff=0.7):
+                raise TaskError(f"{error}; or did you mean PPO's {near[0]!r}?") from error
+        raise
 
 
 def chosen_modes(task: Any, mode: str | None) -> list[str]:

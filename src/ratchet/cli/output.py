@@ -86,8 +86,10 @@ def emit(data: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table for people; the first column is text, the others are numbers."""
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1
+) -> None:
+    """Print a table for people; the first columns are text, the others are numbers."""
     grid = Table(
         title=Text(title, style="italic"),
         title_justify="left",
@@ -96,7 +98,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         pad_edge=False,
     )
     for index, column in enumerate(columns):
-        grid.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        grid.add_column(
+            column, justify="left" if index < text_columns else "right", overflow="fold"
+        )
     for row in rows:
         grid.add_row(*map(Text, row))
     out.print(grid)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -331,18 +332,22 @@ def clustered_mean(matrix: ArrayLike, confidence: float = 0.95) -> Interval:
     freedom = (of_runs + of_seeds) ** 2 / both if both > 0.0 else float(min(runs, seeds) - 1)
     stretch = float(stdtrit(freedom, upper) / ndtri(upper)) * math.sqrt(1.0 + 1.0 / freedom)
 
-    generator = np.random.Generator(np.random.PCG64(_STREAM))
-    rows = max(1, _CHUNK // (seeds + runs))
-    drawn = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, rows):
-        size = min(start + rows, RESAMPLES) - start
-        chosen = generator.integers(0, runs, size=(size, runs))
-        flat = (chosen + runs * np.arange(size)[:, None]).ravel()
-        weights = np.bincount(flat, minlength=size * runs).reshape(size, runs) / runs
-        columns = generator.integers(0, seeds, size=(size, seeds))
-        drawn[start : start + size] = np.take_along_axis(weights @ y, columns, axis=1).mean(axis=1)
+    of_rows, of_columns = _crossed_weights(runs, seeds)
+    drawn = np.einsum("br,br->b", of_rows, of_columns @ y.T)
     low, high = (float(v) * stretch for v in np.quantile(drawn, [1.0 - upper, upper]))
     return Interval(centre, centre + min(low, 0.0), centre + max(high, 0.0))
+
+
+@lru_cache(maxsize=2)
+def _crossed_weights(runs: int, seeds: int) -> tuple[FloatArray, FloatArray]:
+    """Return how much each run and each seed weighs in each resample: a report asks hundreds of times."""
+    generator = np.random.Generator(np.random.PCG64(_STREAM))
+
+    def weights(count: int) -> FloatArray:
+        counts = generator.multinomial(count, np.full(count, 1.0 / count), size=RESAMPLES)
+        return counts / count
+
+    return weights(runs), weights(seeds)
 
 
 def one_sided_lower(differences: ArrayLike, confidence: float = 0.95) -> float:

@@ -8,6 +8,7 @@ from ratchet.errors import LedgerError
 from ratchet.ledger import queries
 from ratchet.ledger.index import update_index
 from ratchet.ledger.ledger import Ledger
+from ratchet.ledger.rows import Run
 from ratchet.recipes.session import LEDGER
 from ratchet.report.document import Document, Table
 from ratchet.report.finetuning import finetuning_document, summary_table
@@ -26,7 +27,7 @@ def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Tabl
 
     """
     with Ledger.open(root / LEDGER, create=False) as ledger:
-        run = queries.run(ledger, name) if name else queries.latest_run(ledger)
+        run = queries.run(ledger, name) if name else _latest(ledger)
         if run.kind not in _KINDS:
             raise LedgerError(
                 f"run {run.name!r} is of kind {run.kind!r}, which has no report; "
@@ -37,3 +38,14 @@ def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Tabl
         ledger.set_report(run.id, f"{run.name}/report.html")
         update_index(root, ledger)
         return run.name, document, summary_table(ledger, run.id)
+
+
+def _latest(ledger: Ledger) -> Run:
+    """Return the latest run that has a report."""
+    found = [run for run in queries.runs(ledger) if run.kind in _KINDS]
+    if not found:
+        raise LedgerError(
+            f"the ledger {ledger.path} has no run with a report; "
+            f"those of kind {', '.join(_KINDS)} have one"
+        )
+    return found[-1]

@@ -34,7 +34,7 @@ _DEFAULTS = {"gravity": 9.8, "length": 0.5, "masscart": 1.0, "masspole": 0.1}
 # No fastmath here: see the head of the file.
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
-_LIVE, _TERMINATED, _TRUNCATED = 0, 1, 2
+_LIVE, _TERMINATED, _TRUNCATED, _MOVING = 0, 1, 2, 3
 
 u32, u64 = np.uint32, np.uint64
 
@@ -112,56 +112,74 @@ def first_state(seed: Any, state: Any) -> None:
         state[index] = -0.05 + 0.1 * drawn
 
 
-@njit(**_FLAGS)
-def _begin(
-    copies: Any,
-    seeds: Any,
-    modes: Any,
-    table: Any,
-    physics: Any,
-    state: Any,
-    steps: Any,
-    flags: Any,
-    seen: Any,
+@njit(inline="always", **_FLAGS)
+def _views(block: Any, n: Any) -> Any:
+    """Return the arrays that lie in an environment's block, in the order of `CartPoleVector`."""
+    return (
+        block[: 32 * n].view(np.float64).reshape(n, 4),
+        block[32 * n : 48 * n].view(np.float32).reshape(n, 4),
+        block[48 * n : 56 * n].view(np.int32).reshape(n, 2),
+        block[56 * n : 60 * n].view(np.float32),
+        block[60 * n : 64 * n].view(np.bool_).reshape(4, n),
+        block[64 * n :].view(np.float64).reshape(-1, 6),
+    )
+
+
+@njit(inline="always", **_FLAGS)
+def _begin_one(
+    copy: Any, seed: Any, mode: Any, state: Any, seen: Any, counts: Any, flags: Any
 ) -> None:
+    first_state(seed, state[copy])
+    counts[copy, 0], counts[copy, 1] = 0, mode
+    flags[_LIVE, copy] = True
+    flags[_TERMINATED, copy] = False
+    flags[_TRUNCATED, copy] = False
+    for column in range(4):
+        seen[copy, column] = np.float32(state[copy, column])
+
+
+@njit(**_FLAGS)
+def _begin(copies: Any, seeds: Any, modes: Any, block: Any, n: Any) -> Any:
+    """Begin episodes in the named copies; return how many of them waited for one."""
+    state, seen, counts, _, flags, _ = _views(block, n)
+    waited = 0
     for index in range(copies.size):
         copy = copies[index]
-        for column in range(6):
-            physics[copy, column] = table[modes[index], column]
-        first_state(seeds[index], state[copy])
-        steps[copy] = 0
-        flags[0, copy] = True
-        flags[1, copy] = False
-        flags[2, copy] = False
-        for column in range(4):
-            seen[copy, column] = np.float32(state[copy, column])
+        waited += 0 if flags[_LIVE, copy] else 1
+        _begin_one(copy, seeds[index], modes[index], state, seen, counts, flags)
+    return waited
 
 
 @njit(**_FLAGS)
-def _advance(
-    actions: Any,
-    moving: Any,
-    physics: Any,
-    state: Any,
-    steps: Any,
-    flags: Any,
-    seen: Any,
-    rewards: Any,
-) -> Any:
-    executed = 0
-    for copy in range(actions.size):
-        flags[1, copy] = False
-        flags[2, copy] = False
+def _begin_waiting(seeds: Any, modes: Any, block: Any, n: Any) -> Any:
+    """Begin episodes in the copies that wait, as long as there are seeds; return how many."""
+    state, seen, counts, _, flags, _ = _views(block, n)
+    used = 0
+    for copy in range(n):
+        if used == seeds.size:
+            break
+        if not flags[_LIVE, copy]:
+            _begin_one(copy, seeds[used], modes[used], state, seen, counts, flags)
+            used += 1
+    return used
+
+
+@njit(**_FLAGS)
+def _advance(actions: Any, block: Any, everyone: Any) -> Any:
+    """Step the live copies that are moving; return how many, and how many episodes ended."""
+    n = actions.size
+    state, seen, counts, rewards, flags, table = _views(block, n)
+    executed, ended = 0, 0
+    for copy in range(n):
+        flags[_TERMINATED, copy] = False
+        flags[_TRUNCATED, copy] = False
         rewards[copy] = np.float32(0.0)
-        if not (moving[copy] and flags[0, copy]):
+        if not (flags[_LIVE, copy] and (everyone or flags[_MOVING, copy])):
             continue
         executed += 1
-        gravity, length = physics[copy, 0], physics[copy, 1]
-        masspole, total_mass, polemass_length = (
-            physics[copy, 3],
-            physics[copy, 4],
-            physics[copy, 5],
-        )
+        mode = counts[copy, 1]
+        gravity, length = table[mode, 0], table[mode, 1]
+        masspole, total_mass, polemass_length = table[mode, 3], table[mode, 4], table[mode, 5]
         x, x_dot = state[copy, 0], state[copy, 1]
         theta, theta_dot = state[copy, 2], state[copy, 3]
         force = _FORCE if actions[copy] == 1 else -_FORCE
@@ -180,20 +198,23 @@ def _advance(
         seen[copy, 0], seen[copy, 1] = np.float32(x), np.float32(x_dot)
         seen[copy, 2], seen[copy, 3] = np.float32(theta), np.float32(theta_dot)
         rewards[copy] = np.float32(1.0)
-        steps[copy] += 1
+        counts[copy, 0] += 1
         fell = x < -_X_LIMIT or x > _X_LIMIT or theta < -_ANGLE_LIMIT or theta > _ANGLE_LIMIT
-        late = steps[copy] >= MAXIMUM_STEPS
-        flags[1, copy] = fell
-        flags[2, copy] = late
+        late = counts[copy, 0] >= MAXIMUM_STEPS
+        flags[_TERMINATED, copy] = fell
+        flags[_TRUNCATED, copy] = late
         if fell or late:
-            flags[0, copy] = False
-    return executed
+            flags[_LIVE, copy] = False
+            ended += 1
+    return executed, ended
 
 
 class CartPoleVector(EpisodeVectorEnv):
     """`count` CartPoles in one kernel; each episode has its own seed and its own mode's physics.
 
-    The arrays that `step` returns are the environment's own, overwritten by the next call.
+    The arrays that `step` returns are the environment's own, overwritten by the next call. All of them
+    lie in one block of memory: a compiled function takes a tenth of a microsecond for every array it
+    is given, and of 16 copies a whole step takes one.
     """
 
     def __init__(self, count: int, table: NDArray[np.float64]) -> None:
@@ -203,15 +224,11 @@ class CartPoleVector(EpisodeVectorEnv):
         self.single_action_space = Discrete(2)
         self.observation_space = batch_space(self.single_observation_space, count)
         self.action_space = batch_space(self.single_action_space, count)
-        self._table = table
-        self._physics = np.zeros((count, 6))
-        self._state = np.zeros((count, 4))
-        self._steps = np.zeros(count, dtype=np.int64)
-        self._flags = np.zeros((3, count), dtype=np.bool_)
-        self._seen = np.zeros((count, 4), dtype=np.float32)
-        self._rewards = np.zeros(count, dtype=np.float32)
-        self.live = self._flags[_LIVE]
-        self._terminated, self._truncated = self._flags[_TERMINATED], self._flags[_TRUNCATED]
+        self._block = np.zeros(64 * count + table.nbytes, dtype=np.uint8)
+        _, self._seen, _, self._rewards, flags, self._table = _views.py_func(self._block, count)
+        self._table[:] = table
+        self.live, self._terminated, self._truncated, self._moving = flags
+        self.waiting = count
         self.steps_executed = 0
 
     @property
@@ -221,39 +238,41 @@ class CartPoleVector(EpisodeVectorEnv):
 
     def begin(self, copies: IntArray, seeds: Sequence[int], modes: IntArray) -> None:
         """Begin an episode in each of the named copies, with its own seed, in its own mode."""
-        _begin(
+        self.waiting -= _begin(
             np.asarray(copies, dtype=np.int64),
             np.asarray(seeds, dtype=np.uint64),
             np.asarray(modes, dtype=np.int64),
-            self._table,
-            self._physics,
-            self._state,
-            self._steps,
-            self._flags,
-            self._seen,
+            self._block,
+            self.num_envs,
         )
+
+    def begin_waiting(self, seeds: NDArray[np.uint64], modes: IntArray) -> int:
+        """Begin episodes in the copies that wait, in their order; return how many seeds that took.
+
+        `waiting` says how many there are. What is given beyond that is left over.
+        """
+        begun: int = _begin_waiting(seeds, modes, self._block, self.num_envs)
+        self.waiting -= begun
+        return begun
 
     def advance(
         self, actions: NDArray[Any], moving: BoolArray
     ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Step the copies that are both `moving` and live; the others stand still."""
-        self.steps_executed += _advance(
-            actions,
-            moving,
-            self._physics,
-            self._state,
-            self._steps,
-            self._flags,
-            self._seen,
-            self._rewards,
-        )
+        self._moving[:] = moving
+        executed, ended = _advance(actions, self._block, False)  # noqa: FBT003 - a kernel's arguments have no names
+        self.steps_executed += executed
+        self.waiting += ended
         return self._seen, self._rewards, self._terminated, self._truncated, {}
 
     def step(
         self, actions: NDArray[Any]
     ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Step every live copy."""
-        return self.advance(actions, self.live)
+        executed, ended = _advance(actions, self._block, True)  # noqa: FBT003 - as above
+        self.steps_executed += executed
+        self.waiting += ended
+        return self._seen, self._rewards, self._terminated, self._truncated, {}
 
 
 def _heuristic(observations: FloatArray) -> NDArray[np.int64]:
