@@ -99,7 +99,7 @@ def test_control_arm_and_single_mode_have_no_specific_gain():
     assert control.forgetting is None
     assert control.specific_gain is None
     assert control.overall.estimate == pytest.approx(9, abs=2)
-    assert control.sentence.startswith("control")
+    assert control.sentence.startswith("mixed modes")
     single = forgetting_matrix({"only": [1.0, 2.0]}, {"only": {"only": [3.0, 3.0]}}).rows["only"]
     assert single.forgetting is None
     assert single.specific_gain is None

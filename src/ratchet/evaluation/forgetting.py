@@ -211,9 +211,7 @@ def _sentence(
 ) -> str:
     """Say plainly whether the gain belongs to the target."""
     if target not in cells:
-        return (
-            f"control: {target} has no single target mode; all modes change by {_figure(overall)}"
-        )
+        return f"{target} modes, with no single target: all modes change by {_figure(overall)}"
     gain = cells[target].difference
     if forgetting is None or specific is None:
         return f"one mode: it changes by {_figure(gain)}; with no other mode nothing is said of forgetting"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -146,9 +146,9 @@ def finetune(
     report = SeedSet.of("report", report_seeds(episodes))
     selection = SeedSet.of("selection", selection_seeds(episodes))
     before = play_all_modes(session, "start", base, task, report, deterministic=deterministic)
-    session.progress.note(
-        f"pre-flight: {preflight(base, task, before, deterministic=deterministic)}"
-    )
+    checked = preflight(base, task, before, deterministic=deterministic)
+    if plan.warmup:  # a policy that had a life before this run
+        session.progress.note(f"pre-flight: {checked}")
     chosen_before = play_all_modes(
         session, "start", base, task, selection, deterministic=deterministic
     )
@@ -156,6 +156,7 @@ def finetune(
     if not (session.directory / "best.json").exists():
         point(session.directory, "best", start)
     trained = train(session, plan, name=name, kind=kind)
+    session.progress.note(f"trained for {trained.environment_steps:,} environment steps")
     after = play_all_modes(
         session, "result", trained.policy, task, report, deterministic=deterministic
     )
@@ -176,6 +177,7 @@ def finetune(
         target=plan.mode or "all modes",
         bounds=verdict.to_json()["bounds"],  # type: ignore[arg-type]
     )
+    trained = _with_score(session, trained, score_record(task, after, deterministic=deterministic))
     best = read_checkpoint(follow(session.directory, "best"))
     accepted = verdict.accepted
     if accepted and best.id not in {base.id, trained.policy.id}:
@@ -200,3 +202,10 @@ def finetune(
         target=plan.mode,
         best=best,
     )
+
+
+def _with_score(session: Session, trained: Trained, score: Mapping[str, Any]) -> Trained:
+    """Return the outcome with its policy published again, its score in the record for a pre-flight."""
+    policy = replace(trained.policy, record={**trained.policy.record, "score": dict(score)})
+    home = session.directory / "checkpoints"
+    return replace(trained, policy=policy, checkpoint=publish(policy, home / f"scored-{policy.id}"))

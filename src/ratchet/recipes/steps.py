@@ -224,7 +224,6 @@ def train(
     ledger.rewind_training(identity, trainer.spent.updates)
     thrown_away = max(0, before.environment_steps - trainer.spent.steps)
     by_steps = plan.budget.unit == "steps"
-    session.progress.advance(trainer.spent.steps if by_steps else trainer.spent.episodes)
     consistent: tuple[Policy, TrainingState, int, int] | None = None
     published = time.perf_counter()
 
@@ -261,6 +260,7 @@ def train(
 
     totals("running", None, None)
     try:
+        session.progress.advance(trainer.spent.steps if by_steps else trainer.spent.episodes)
         result = trainer.run(
             after_update=after_update,
             tick=session.progress.advance if by_steps else None,

@@ -138,7 +138,7 @@ def gather(ledger: Store, run_id: str) -> Evidence:
     ledger : Store
         The ledger.
     run_id : str
-        A run of kind `finetune` or `recipe`, finished or not.
+        A run of kind `train`, `finetune` or `recipe`, finished or not.
 
     Raises
     ------
@@ -149,8 +149,12 @@ def gather(ledger: Store, run_id: str) -> Evidence:
     run = queries.run(ledger, run_id)
     recipe: Mapping[str, Any] = run.recipe if isinstance(run.recipe, dict) else {}
     trainings = queries.trainings(ledger, run_id)
-    tuned = tuple(t for t in trainings if t.kind != "train")
-    base_training = next((t for t in trainings if t.kind == "train"), None)
+    # `ratchet train` is a fine-tuning whose start is a new policy; in a recipe it makes the base.
+    from_nothing = run.kind == "train"
+    tuned = tuple(t for t in trainings if from_nothing or t.kind != "train")
+    base_training = (
+        None if from_nothing else next((t for t in trainings if t.kind == "train"), None)
+    )
     evaluations = queries.evaluations(ledger, run_id)
     base_id = _base(tuned, base_training)
     whole = _whole(evaluations)
@@ -187,9 +191,8 @@ def gather(ledger: Store, run_id: str) -> Evidence:
         if reason is not None:
             left_out.append((training.name, reason))
             continue
-        key = Key(
-            training.kind, training.mode, training.scope, training.budget, training.budget_unit
-        )
+        kind = "finetune" if from_nothing else training.kind
+        key = Key(kind, training.mode, training.scope, training.budget, training.budget_unit)
         if any(arm.training.seed == training.seed for arm in arms.get(key, [])):
             left_out.append((training.name, "another arm has the same settings and seed"))
             continue

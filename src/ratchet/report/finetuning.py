@@ -20,7 +20,7 @@ from ratchet.report.origin import origin
 from ratchet.report.results import results, variance
 from ratchet.report.summary import headline, headline_table, summary
 from ratchet.report.tables import count
-from ratchet.report.wording import base_name, plural, scope_name
+from ratchet.report.wording import base_name, doing, plural, scope_name
 
 if TYPE_CHECKING:
     from ratchet.ledger import Store
@@ -89,7 +89,10 @@ def summary_table(ledger: Store, run_id: str) -> Table:
 
 def _title(evidence: Evidence) -> str:
     task = evidence.run.task or "a task"
-    return f"Fine-tuning {base_name(evidence)} on {task}"
+    title = evidence.recipe.get("title")
+    if isinstance(title, str) and evidence.base_training is not None:
+        return title
+    return f"{doing(evidence).capitalize()} {base_name(evidence)} on {task}"
 
 
 def _subtitle(evidence: Evidence) -> str:

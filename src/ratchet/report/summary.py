@@ -16,6 +16,7 @@ from ratchet.report.wording import (
     READINGS,
     base_name,
     budget_name,
+    doing,
     modes_name,
     plural,
     read,
@@ -118,7 +119,7 @@ def _question(evidence: Evidence, groups: tuple[Group, ...]) -> str:
     name = base_name(evidence).replace("`", "")  # bold text holds no code
     one = groups[0].key if len(groups) == 1 and evidence.run.kind != "recipe" else None
     where = "one mode" if one is None else one.target if one.mode is None else f"mode {one.mode}"
-    return f"Does fine-tuning {name} on {where} of {task} make it better there?"
+    return f"Does {doing(evidence)} {name} on {where} of {task} make it better there?"
 
 
 def _answer(

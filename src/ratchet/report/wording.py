@@ -66,11 +66,23 @@ def group_name(key: Key) -> str:
     return f"{where} · `{key.scope}` · {count(key.budget)}"
 
 
+_HOME_MADE = ("new", "training")
+"""Sources of policies that no file came from."""
+
+
 def base_name(evidence: Evidence) -> str:
-    """Return the base policy as a person knows it: its file, or its training."""
-    if evidence.base is not None and evidence.base.source:
-        return f"`{evidence.base.source.replace('`', '')}`"
-    return "the base policy"
+    """Return the base policy as a person knows it: its file, or what it is in the run."""
+    if evidence.run.kind == "train":
+        return "a new policy"
+    source = None if evidence.base is None else evidence.base.source
+    if source in _HOME_MADE or not source:
+        return "the base policy"
+    return f"`{source.replace('`', '')}`"
+
+
+def doing(evidence: Evidence) -> str:
+    """Return what the run does to its base policy, as a verb."""
+    return "training" if evidence.run.kind == "train" else "fine-tuning"
 
 
 def signed(value: Interval) -> str:
