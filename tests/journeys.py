@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from ratchet.cli.main import main
-from ratchet.ledger import queries
-from ratchet.ledger.ledger import Ledger
 from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.learning.trainer import Budget, TrainingPlan
+from ratchet.ledger import queries
+from ratchet.ledger.ledger import Ledger
 from ratchet.policies.initial import new_policy
 from ratchet.recipes.session import LEDGER, Quiet, open_session
 from ratchet.rollout.fit import spec_for

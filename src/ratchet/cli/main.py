@@ -21,6 +21,8 @@ _UsageError: type[Exception] = next(
     each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
 )
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="ratchet",
     help="Fine-tune a PPO policy, and prove on fixed seeds whether it got better.",
@@ -62,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, typer.Abort):
         _interrupted(words)
-        return 130
+        return _INTERRUPTED
+    if status == _INTERRUPTED:  # some versions of Typer turn Ctrl-C into this status themselves
+        _interrupted(words)
     return int(status or 0)
 
 
@@ -76,10 +80,9 @@ def _refuse(message: str, words: Sequence[str]) -> int:
 
 def _interrupted(words: Sequence[str]) -> None:
     name = None
-    if words and words[0] in {"run", "demo", "train", "finetune", "evaluate", "compare"}:
-        from ratchet.recipes.session import last_opened
-
-        name = last_opened()
+    session = sys.modules.get("ratchet.recipes.session")  # one that is not loaded began nothing
+    if session and words[0] in {"run", "demo", "train", "finetune", "evaluate", "compare"}:
+        name = session.last_opened()
     if name is None:
         people.print("interrupted; no run was begun", style="yellow")
         return

@@ -90,13 +90,8 @@ def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1
 ) -> None:
     """Print a table for people; the first columns are text, the others are numbers."""
-    grid = Table(
-        title=Text(title, style="italic"),
-        title_justify="left",
-        header_style="bold",
-        box=None,
-        pad_edge=False,
-    )
+    say(title, "italic")
+    grid = Table(header_style="bold", box=None, pad_edge=False)
     for index, column in enumerate(columns):
         grid.add_column(
             column, justify="left" if index < text_columns else "right", overflow="fold"

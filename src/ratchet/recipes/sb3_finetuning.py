@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ratchet.errors import RecipeError
 from ratchet.evaluation.pawl import default_scale, judge
 from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig
@@ -49,7 +50,8 @@ class Prepared:
     recipe: Recipe
     task: Task
     base: Policy | None
-    config: PPOConfig
+    configs: Mapping[int, PPOConfig]
+    """PPO's settings by budget."""
 
     def record(self) -> dict[str, Any]:
         """Return what the ledger keeps of the recipe."""
@@ -95,8 +97,17 @@ def prepare(recipe: Recipe, root: Path) -> Prepared:
         Budget(budget)
     parse_anchor(recipe.safety.anchor)
     ppo_config(None, recipe.base_ppo)
-    config = ppo_config(base, recipe.ppo if base else {**recipe.base_ppo, **recipe.ppo})
-    return Prepared(recipe, task, base, config)
+    unknown = set(recipe.budget_ppo) - {str(budget) for budget in recipe.budgets}
+    if unknown:
+        raise RecipeError(
+            f"budget_ppo.{min(unknown)} is no budget of the recipe: {list(recipe.budgets)}"
+        )
+    own = {} if base else recipe.base_ppo
+    configs = {
+        budget: ppo_config(base, {**own, **recipe.ppo, **recipe.budget_ppo.get(str(budget), {})})
+        for budget in recipe.budgets
+    }
+    return Prepared(recipe, task, base, configs)
 
 
 def run(session: Session, prepared: Prepared) -> None:
@@ -140,7 +151,7 @@ def _run_arm(
         policy=base,
         task=task,
         budget=Budget(arm.budget),
-        config=prepared.config,
+        config=prepared.configs[arm.budget],
         safety=recipe.safety,
         scope=arm.scope,
         mode=arm.mode,

@@ -35,6 +35,9 @@ class Recipe(BaseModel):
     ppo: dict[str, Any] = Field(
         default_factory=dict, description="PPO settings of the arms; else the base's own."
     )
+    budget_ppo: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="PPO settings of the arms of one budget, over `ppo`."
+    )
     safety: SafetyConfig = Field(default_factory=SafetyConfig, description="Fine-tuning safety.")
     episodes: int = Field(
         500, ge=2, description="Evaluation seeds per mode, played by every policy."

@@ -217,7 +217,7 @@ def train(
             frozen_unchanged=bool(before.frozen_unchanged),
             wall_seconds=before.wall_seconds,
         )
-    earlier = _latest_state(home) if keep_state else None
+    earlier = _latest_state(session, home) if keep_state else None
     if earlier is not None:
         trainer.restore(earlier)
         session.progress.note(f"{name}: goes on after {trainer.spent.steps:,} steps")
@@ -301,11 +301,16 @@ def _result_path(home: Path, updates: int) -> Path:
     return home / f"result-{updates:08d}"
 
 
-def _latest_state(home: Path) -> TrainingState | None:
-    """Return the newest whole training state; a damaged checkpoint gives way to the one before it."""
+def _latest_state(session: Session, home: Path) -> TrainingState | None:
+    """Return the newest whole training state; a damaged checkpoint is set aside for the one before it."""
     for path in sorted(home.glob("update-*"), reverse=True):
-        with contextlib.suppress(PolicyError):
+        try:
             return read_training_state(path)
+        except PolicyError as error:
+            session.progress.note(f"set aside as damaged-{path.name}: {error}")
+            # Its name is free again for the same update, which will be repeated.
+            with contextlib.suppress(OSError):
+                path.rename(path.with_name(f"damaged-{path.name}"))
     return None
 
 

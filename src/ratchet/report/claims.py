@@ -17,7 +17,7 @@ from scipy.special import chdtri, stdtrit
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.evaluation.statistics import Interval
 
-Agreement = Literal["agrees", "differs", "not comparable"]
+Agreement = Literal["agrees", "within its noise", "differs", "not comparable"]
 
 UNITS = ("return", "change", "share", "share_change", "count", "seconds", "rate")
 """A return, a difference of returns, a share of one, a change of one, a whole number, a time, a rate."""
@@ -222,7 +222,11 @@ def own_interval(claim: Claim) -> Interval | None:
 
 
 def judge(claim: Claim, measured: Interval | float | None) -> Agreement:
-    """Return whether the stated number agrees with the measured one."""
+    """Return whether the stated number agrees with the measured one.
+
+    It agrees inside the measured interval; outside of it, it is *within its noise* if the write-up's own
+    few episodes explain the rest, and differs if they do not.
+    """
     if claim.reason or measured is None:
         return "not comparable"
     value = measured.estimate if isinstance(measured, Interval) else float(measured)
@@ -239,7 +243,9 @@ def judge(claim: Claim, measured: Interval | float | None) -> Agreement:
         agrees = measured.low - slack <= claim.stated <= measured.high + slack
     else:
         agrees = abs(claim.stated - value) <= claim.tolerance + _ROUNDING
-    return "agrees" if agrees else "differs"
+    if agrees:
+        return "agrees"
+    return "within its noise" if beyond_noise(own_interval(claim), measured) is False else "differs"
 
 
 def beyond_noise(own: Interval | None, measured: Interval | float | None) -> bool | None:

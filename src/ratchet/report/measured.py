@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ratchet.evaluation.statistics import Interval, mean_interval
-from ratchet.report.claims import Claim, beyond_noise, judge, own_interval, read_claims
+from ratchet.report.claims import Claim, judge, own_interval, read_claims
 from ratchet.report.document import Block, Cell, Column, Heading, Table, Text
 from ratchet.report.spread import deviation
 from ratchet.report.tables import Format, Value, count, number, scalar
@@ -35,7 +35,12 @@ _FORMATS: dict[str, Format] = {
     "count": "count",
     "seconds": "seconds",
 }
-_TONES: Mapping[Agreement, Tone] = {"agrees": "good", "differs": "bad", "not comparable": "muted"}
+_TONES: Mapping[Agreement, Tone] = {
+    "agrees": "good",
+    "within its noise": "plain",
+    "differs": "bad",
+    "not comparable": "muted",
+}
 _SIGNS = {"about": "about ", "at_least": "at least ", "below": "below "}
 
 _RETURNS = (
@@ -44,14 +49,13 @@ _RETURNS = (
     Column("own", "Stated, its own 95% interval", "number"),
     Column("measured", "Measured here", "number"),
     Column("agreement", "Agreement"),
-    Column("noise", "Apart beyond noise"),
     Column("where", "Where"),
     Column("remark", "Remark"),
 )
 _OTHERS = tuple(
     Column("stated", "Stated", "number") if column.name == "stated" else column
     for column in _RETURNS
-    if column.name not in {"own", "noise"}
+    if column.name != "own"
 )
 
 
@@ -67,30 +71,26 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
     intro = f"Of {count(len(claims))} numbers that "
     intro += f"**{source}** states, " if source else "the write-up states, "
     intro += (
-        f"**{count(judged['agrees'])} agree**, **{count(judged['differs'])} differ** and "
+        f"**{count(judged['agrees'])} agree**, **{count(judged['within its noise'])}** are off by no "
+        f"more than their own noise explains, **{count(judged['differs'])} differ** and "
         f"{count(judged['not comparable'])} cannot be compared. A number agrees if it lies in the 95% "
-        "interval measured here, or for a count within the tolerance stated with the claim."
+        "interval measured here, or for a count within the tolerance stated with the claim; it is within "
+        "its noise if it lies outside, but both intervals together explain the gap."
     )
     blocks: list[Block] = [Heading("Claims of the write-up"), Text(intro)]
     sampled = [entry for entry in found if entry[0].sample is not None]
     others = [entry for entry in found if entry[0].sample is None]
     if sampled:
-        rows, apart_all = [], 0
+        rows = []
         for claim, value, why in sampled:
-            own = own_interval(claim)
-            apart = beyond_noise(own, value)
-            apart_all += bool(apart)
-            noise = Cell(None) if apart is None else Cell(apart, "bad" if apart else "plain")
             head, tail = _cells(claim, value, why)
-            style = _FORMATS.get(claim.unit)
-            rows.append((*head, Cell(own, format=style), *tail[:2], noise, *tail[2:]))
+            rows.append((*head, Cell(own_interval(claim), format=_FORMATS.get(claim.unit)), *tail))
         episodes = sorted({claim.sample.episodes for claim, _, _ in sampled if claim.sample})
         sizes = " or ".join(count(size) for size in episodes)
         note = (
             f"The write-up's numbers rest on {sizes} episodes each, and its own intervals follow from "
             "that and its standard deviations (t for means, chi-square for deviations, as if returns "
-            "were normal). **Apart beyond noise** says whether stated and measured are further apart "
-            f"than both intervals together explain; {count(apart_all)} of these {count(len(sampled))} are."
+            "were normal)."
         )
         caption = "Returns: stated and measured"
         blocks += [Text(note), Table("claims-returns", _RETURNS, tuple(rows), caption)]
@@ -203,6 +203,7 @@ def _setting(claim: Claim, evidence: Evidence) -> Found:
         float(t.config[name])
         for t in evidence.trainings
         if isinstance(t.config.get(name), (int, float))
+        and (claim.budget is None or t.budget == claim.budget)
     }
     if not values:
         return None, f"the arms record no setting {name!r}"

@@ -1,0 +1,136 @@
+"""Run the claims and write ``docs/BENCHMARKS.md`` from what was measured.
+
+``python -m benchmarks`` runs all of them; names choose some, ``--list`` names them, ``--quick`` tries
+the machinery in a minute. Only a full run writes the page, unless ``--out`` says where to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import ROOT, Result, table
+from ratchet.ledger import provenance
+
+CLAIMS = (
+    "train_cartpole",
+    "minibatch",
+    "train_jax",
+    "finetune",
+    "cold_start",
+    "evaluate",
+    "environment",
+    "memory",
+)
+PAGE = ROOT / "docs" / "BENCHMARKS.md"
+PEERS = ("stable-baselines3", "jax", "gymnax")
+
+
+def main() -> None:
+    """Run what the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="all of them if none is named")
+    parser.add_argument("--list", action="store_true", help="name the claims and their targets")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
+    parser.add_argument("--out", type=Path, help="where to write the page")
+    chosen = parser.parse_args()
+    unknown = set(chosen.claims) - set(CLAIMS)
+    if unknown:
+        parser.error(f"there is no claim {', '.join(sorted(unknown))}; known: {', '.join(CLAIMS)}")
+    names = [name for name in CLAIMS if not chosen.claims or name in chosen.claims]
+    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in names}
+    if chosen.list:
+        for name, module in modules.items():
+            print(f"{name:16}{module.NAME}: {module.TARGET}")
+        return
+    began = time.perf_counter()
+    results: dict[str, tuple[Any, Result, float]] = {}
+    for name, module in modules.items():
+        started = time.perf_counter()
+        result = module.measure(quick=chosen.quick)
+        results[name] = (module, result, time.perf_counter() - started)
+        print(_section(*results[name]), flush=True)
+    page = _page(results, time.perf_counter() - began, quick=chosen.quick)
+    full = not chosen.quick and len(names) == len(CLAIMS)
+    if full or chosen.out is not None:
+        where = PAGE if chosen.out is None else chosen.out
+        where.write_text(page, encoding="utf-8")
+        print(f"written: {where}")
+
+
+def _page(results: dict[str, tuple[Any, Result, float]], wall: float, *, quick: bool) -> str:
+    rows = [row for _, result, _ in results.values() for row in result.rows]
+    judged = [row.met for row in rows if row.met is not None]
+    head = [
+        "# Benchmarks",
+        "Every number here was measured in one run of `python -m benchmarks`, which wrote this page. A "
+        "contender has a process of its own, contenders are called by turns, and a figure is the median "
+        "of its repetitions (least to greatest). A ratio says how many times faster, or smaller, "
+        "Ratchet is than the peer; against a target of the form *at most* it is the multiple of the "
+        "limit.",
+        f"**{sum(judged)} of {len(judged)} targets met.**",
+        *(
+            ["This was a quick run, to try the machinery: its figures mean nothing."]
+            if quick
+            else []
+        ),
+        _origin(wall),
+    ]
+    return "\n\n".join([*head, *(_section(*found) for found in results.values())]) + "\n"
+
+
+def _origin(wall: float) -> str:
+    machine = provenance.machine()
+    memory = int(machine["memory_bytes"] or 0) / (1 << 30)
+    versions = provenance.versions()
+    for peer in PEERS:
+        versions[peer] = metadata.version(peer)
+    lines = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "commit": _commit(),
+        "machine": f"{machine['processor']}, {machine['cores_usable']} of {machine['cores']} cores, "
+        f"{memory:.0f} GiB, {machine['system']} {machine['architecture']}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "wall time of the run": f"{wall / 60:.1f} min",
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in lines.items())
+
+
+def _commit() -> str:
+    found = provenance.commit()
+    if found is None:
+        return "unknown"
+    try:
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "src", "benchmarks"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        changed = ""
+    return f"`{found}`" + (", with changes since" if changed.strip() else "")
+
+
+def _section(module: Any, result: Result, wall: float) -> str:
+    name = module.__name__.rpartition(".")[2]
+    return "\n\n".join(
+        [
+            f"## {module.NAME}",
+            f"Target: {module.TARGET}. (`benchmarks/{name}.py`, {wall:.0f} s)",
+            table(result.rows),
+            *result.notes,
+            *(" ".join(part.split()) for part in (module.__doc__ or "").split("\n\n")),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

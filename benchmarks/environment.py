@@ -1,0 +1,163 @@
+"""Environment steps a second with random actions, including the starts of episodes with new seeds. The
+peers: Gymnasium's CartPole behind ``SyncVectorEnv``, Gymnasium's own vectorised CartPole, and a simple
+compiled kernel driven from Python, written below, which resets a pole by itself from a generator that
+nobody can replay. Ours draws every first state from the episode's own seed as NumPy does, looks up the
+episode's physics, and leaves an ended copy alone until it is told to begin.
+
+What bounds it: sine and cosine, one of each a step, called one at a time since they must give the very
+bits that Gymnasium gets; with many copies that is most of the time for us and the simple kernel alike.
+With few copies it is the way from Python into a compiled function, some tenths of a microsecond a call
+and a tenth more for each array: the simple kernel makes one call a row, ours two wherever an episode
+ended. A random episode is short, so that with 16 copies this is almost every second row.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contenders import modes_task
+from benchmarks.measure import Comparison, Result, Series, Worker, alternate, repetitions
+
+NAME = "Environment steps a second"
+TARGET = "at least the simple kernel's"
+COPIES = (16, 256, 4096)
+
+
+@cache
+def _actions(copies: int) -> Any:
+    return np.random.default_rng(0).integers(0, 2, (64, copies))
+
+
+def ours(*, copies: int, rows: int) -> float:
+    environment, actions = modes_task().make(copies), _actions(copies)
+    seeds = np.arange(copies * (2 + rows // 8), dtype=np.uint64)
+    modes = np.zeros(len(seeds), dtype=np.int64)
+    used = environment.begin_waiting(seeds, modes)
+    began = time.perf_counter()
+    for row in range(rows):
+        environment.step(actions[row % 64])
+        if environment.waiting:
+            used += environment.begin_waiting(seeds[used:], modes[used:])
+    wall = time.perf_counter() - began
+    assert environment.steps_executed == copies * rows
+    return copies * rows / wall
+
+
+def gymnasium_sync(*, copies: int, rows: int) -> float:
+    import gymnasium
+
+    return _vector(gymnasium.make_vec("CartPole-v1", copies, vectorization_mode="sync"), rows)
+
+
+def gymnasium_vector(*, copies: int, rows: int) -> float:
+    import gymnasium
+
+    made = gymnasium.make_vec("CartPole-v1", copies, vectorization_mode="vector_entry_point")
+    return _vector(made, rows)
+
+
+def _vector(environment: Any, rows: int) -> float:
+    copies = environment.num_envs
+    actions = _actions(copies)
+    environment.reset(seed=0)
+    began = time.perf_counter()
+    for row in range(rows):
+        environment.step(actions[row % 64])
+    wall = time.perf_counter() - began
+    environment.close()
+    return float(copies * rows / wall)
+
+
+@cache
+def _simple() -> Any:
+    from numba import njit
+
+    @njit
+    def advance(state: Any, steps: Any, actions: Any, seen: Any, rewards: Any, ended: Any) -> None:
+        for i in range(actions.size):
+            x, x_dot, theta, theta_dot = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
+            force = 10.0 if actions[i] == 1 else -10.0
+            cosine, sine = math.cos(theta), math.sin(theta)
+            push = (force + 0.05 * theta_dot * theta_dot * sine) / 1.1
+            theta_acc = (9.8 * sine - cosine * push) / (
+                0.5 * (4.0 / 3.0 - 0.1 * cosine * cosine / 1.1)
+            )
+            x_acc = push - 0.05 * theta_acc * cosine / 1.1
+            x, x_dot = x + 0.02 * x_dot, x_dot + 0.02 * x_acc
+            theta, theta_dot = theta + 0.02 * theta_dot, theta_dot + 0.02 * theta_acc
+            steps[i] += 1
+            over = abs(x) > 2.4 or abs(theta) > 0.20943951023931953 or steps[i] >= 500
+            rewards[i], ended[i] = 1.0, over
+            if over:
+                steps[i] = 0
+                x, x_dot = np.random.uniform(-0.05, 0.05), np.random.uniform(-0.05, 0.05)  # noqa: NPY002
+                theta, theta_dot = np.random.uniform(-0.05, 0.05), np.random.uniform(-0.05, 0.05)  # noqa: NPY002
+            state[i, 0], state[i, 1], state[i, 2], state[i, 3] = x, x_dot, theta, theta_dot
+            seen[i, 0], seen[i, 1], seen[i, 2], seen[i, 3] = x, x_dot, theta, theta_dot
+
+    return advance
+
+
+def simple_kernel(*, copies: int, rows: int) -> float:
+    advance, actions = _simple(), _actions(copies)
+    state, steps = np.zeros((copies, 4)), np.zeros(copies, dtype=np.int64)
+    seen, rewards = np.zeros((copies, 4), dtype=np.float32), np.zeros(copies, dtype=np.float32)
+    ended = np.zeros(copies, dtype=np.bool_)
+    began = time.perf_counter()
+    for row in range(rows):
+        advance(state, steps, actions[row % 64], seen, rewards, ended)
+    return copies * rows / (time.perf_counter() - began)
+
+
+def measure(*, quick: bool) -> Result:
+    """Measure the claim."""
+    # Enough rows for a third of a second of each contender.
+    rows = {"ours": 10_000_000, "simple": 10_000_000, "vector": 800_000, "sync": 50_000}
+    if quick:
+        rows = {"ours": 50_000, "simple": 50_000, "vector": 50_000, "sync": 5_000}
+    functions = {
+        "sync": gymnasium_sync,
+        "vector": gymnasium_vector,
+        "simple": simple_kernel,
+        "ours": ours,
+    }
+    names = {
+        "sync": "SyncVectorEnv",
+        "vector": "Gymnasium's CartPoleVectorEnv",
+        "simple": "simple kernel",
+        "ours": "Ratchet",
+    }
+    comparisons: list[Any] = []
+    with Worker() as mine, Worker() as simple, Worker() as gymnasiums:
+        workers = {"ours": mine, "simple": simple, "vector": gymnasiums, "sync": gymnasiums}
+        for copies in COPIES:
+            base = 150_000 * min(copies, 64)  # short rows are mostly overhead: play more of them
+            share = 1.0 if quick else min(1.0, base / rows["ours"] + 0.3)
+            contenders = {
+                name: lambda _, name=name, copies=copies, share=share: workers[name].call(
+                    functions[name],
+                    copies=copies,
+                    rows=max(10, int(share * rows[name]) // max(copies, 64)),
+                )
+                for name in functions
+                if name != "sync" or copies == COPIES[0]
+            }
+            alternate(contenders, 1)
+            found = alternate(contenders, 2 if quick else 2 * repetitions(quick=quick) + 1)
+            comparisons += [
+                Comparison(
+                    what=f"{copies:,} copies",
+                    ours=Series(names["ours"], found["ours"], "steps/s"),
+                    peer=Series(names[peer], found[peer], "steps/s"),
+                    at_least=1.0,
+                    higher_is_better=True,
+                )
+                for peer in contenders
+                if peer != "ours"
+            ]
+    return Result(comparisons)
