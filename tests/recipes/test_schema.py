@@ -109,6 +109,7 @@ def test_what_is_wrong_is_named(setting, message):
         (["budgets=[1000, 0]"], BudgetError, "the budget is 0 steps"),
         (["base=nowhere.zip"], PolicyError, "nowhere.zip"),
         (["ppo.learning_rat=1"], RecipeError, "did you mean 'learning_rate'"),
+        (["budgets=[64]", "budget_ppo.64.gama=1"], RecipeError, "did you mean 'gamma'"),
         (["base_ppo.gamma=2"], RecipeError, "gamma is 2"),
         (["safety.anchor=lk:1"], RecipeError, "anchor 'lk:1' is unknown"),
     ],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ratchet.errors import RecipeError
 from ratchet.evaluation.pawl import default_scale, judge
 from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig
@@ -97,14 +96,9 @@ def prepare(recipe: Recipe, root: Path) -> Prepared:
         Budget(budget)
     parse_anchor(recipe.safety.anchor)
     ppo_config(None, recipe.base_ppo)
-    unknown = set(recipe.budget_ppo) - {str(budget) for budget in recipe.budgets}
-    if unknown:
-        raise RecipeError(
-            f"budget_ppo.{min(unknown)} is no budget of the recipe: {list(recipe.budgets)}"
-        )
     own = {} if base else recipe.base_ppo
     configs = {
-        budget: ppo_config(base, {**own, **recipe.ppo, **recipe.budget_ppo.get(str(budget), {})})
+        budget: ppo_config(base, {**own, **recipe.ppo, **recipe.budget_ppo.get(budget, {})})
         for budget in recipe.budgets
     }
     return Prepared(recipe, task, base, configs)

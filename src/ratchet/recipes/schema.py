@@ -35,7 +35,7 @@ class Recipe(BaseModel):
     ppo: dict[str, Any] = Field(
         default_factory=dict, description="PPO settings of the arms; else the base's own."
     )
-    budget_ppo: dict[str, dict[str, Any]] = Field(
+    budget_ppo: dict[int, dict[str, Any]] = Field(
         default_factory=dict, description="PPO settings of the arms of one budget, over `ppo`."
     )
     safety: SafetyConfig = Field(default_factory=SafetyConfig, description="Fine-tuning safety.")
