@@ -703,6 +703,24 @@ def test_ctrl_c_says_how_to_go_on_and_that_is_so(ratchet, tmp_path, name):
     assert rows(root) == rows(tmp_path / "straight")
 
 
+def test_ctrl_c_in_the_demo(ratchet, monkeypatch):
+    """It goes on as the recipe that it is; broken off again, it says the same."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ratchet.recipes.sb3_finetuning.run", interrupt)
+    status, _, said = ratchet("demo", "--root", "my runs")
+    assert status == 130
+    (line,) = [one for one in said.splitlines() if one.startswith("go on with: ratchet ")]
+    assert "'my runs'" in line
+    again = shlex.split(line)[4:]
+    assert again[:2] == ["run", "sb3-finetuning"]
+    status, _, said = ratchet(*again)
+    assert status == 130
+    assert line in said
+
+
 def test_ctrl_c_before_anything_was_begun(ratchet, monkeypatch):
     from ratchet.recipes import session
 

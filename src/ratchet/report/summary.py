@@ -89,7 +89,7 @@ def headline_table(evidence: Evidence, effects: Effects, groups: tuple[Group, ..
         Column("before", "Before", "number"),
         Column("after", "After", "number"),
         Column("difference", "Difference", "signed"),
-        Column("verdict", "Verdict"),
+        Column("verdict", "Accepted" if len(groups) > 1 else "Verdict"),
     )
     rows: list[tuple[Cell | str | Interval, ...]] = []
     for group in groups:
@@ -289,4 +289,4 @@ def _verdict_text(evidence: Evidence, group: Group) -> str:
         return "none yet"
     if judged == 1:
         return "accepted" if accepted else "rejected"
-    return f"{accepted} of {judged} accepted"
+    return f"{accepted} of {judged}"
