@@ -36,7 +36,7 @@ $(VENV)/bin/python:
 # PyTorch first and pinned: an open range would fetch an accelerator build of several gigabytes.
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[box2d]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

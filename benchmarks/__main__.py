@@ -69,11 +69,13 @@ def _page(results: dict[str, tuple[Any, Result, float]], wall: float, *, quick: 
     judged = [row.met for row in rows if row.met is not None]
     head = [
         "# Benchmarks",
-        "Every number here was measured in one run of `python -m benchmarks`, which wrote this page. A "
-        "contender has a process of its own, contenders are called by turns, and a figure is the median "
-        "of its repetitions (least to greatest). A ratio says how many times faster, or smaller, "
-        "Ratchet is than the peer; against a target of the form *at most* it is the multiple of the "
-        "limit.",
+        (
+            "Every number here was measured in one run of `python -m benchmarks`, which wrote this page. A "
+            "contender has a process of its own, contenders are called by turns, and a figure is the median "
+            "of its repetitions (least to greatest). A ratio says how many times faster, or smaller, "
+            "Ratchet is than the peer; against a target of the form *at most* it is the multiple of the "
+            "limit."
+        ),
         f"**{sum(judged)} of {len(judged)} targets met.**",
         *(
             ["This was a quick run, to try the machinery: its figures mean nothing."]

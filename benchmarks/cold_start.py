@@ -1,10 +1,11 @@
-"""Cold start of ``ratchet finetune``: from the start of the process until its first environment step has
-been made, which is the first of the pre-flight evaluation. Disk caches are warm, as from the second use
-on; the first use ever, when Numba has yet to compile and keep the kernels, has rows of its own.
+"""Cold start of ``ratchet finetune``, to its first environment step.
 
-What bounds it: imports. The compiler behind the kernels is loaded even when they come from its cache,
-and a Stable-Baselines3 file needs PyTorch to read its tensors without unpickling, which a checkpoint
-does not.
+From the start of the process until the step has been made, which is the first of the pre-flight
+evaluation. Disk caches are warm, as from the second use on; the first use ever, when Numba has yet to compile
+and keep the kernels, has a row of its own.
+
+What bounds it: imports. The compiler behind the kernels is loaded even when they come from its cache, and
+a Stable-Baselines3 file needs PyTorch to read its tensors without unpickling, which a checkpoint does not.
 """
 
 from __future__ import annotations

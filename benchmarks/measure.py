@@ -15,6 +15,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 REPETITIONS = 5
+TIMES = "\N{MULTIPLICATION SIGN}"
 QUICK_REPETITIONS = 2
 
 _DIGITS = {"s": 3, "ms": 3, "µs": 2, "steps/s": 0, "MiB": 0, "return": 1}
@@ -162,12 +163,12 @@ class Comparison:
         """Return the row of the table."""
         target, verdict = "none", ""
         if self.at_least is not None:
-            target, short = f"at least {self.at_least:g}×", 1 - self.ratio / self.at_least
+            target, short = f"at least {self.at_least:g}{TIMES}", 1 - self.ratio / self.at_least
         elif self.at_most is not None:
-            target, short = f"at most {self.at_most:g}×", self.ratio / self.at_most - 1
+            target, short = f"at most {self.at_most:g}{TIMES}", self.ratio / self.at_most - 1
         if self.met is not None:
             verdict = "met" if self.met else f"**missed** by {short:.0%}"
-        ratio = f"{self.ratio:.0f}×" if self.ratio >= 100 else f"{self.ratio:.2f}×"
+        ratio = f"{self.ratio:.0f}{TIMES}" if self.ratio >= 100 else f"{self.ratio:.2f}{TIMES}"
         return [self.what, self.ours.show(), self.peer.show(), ratio, target, verdict]
 
 

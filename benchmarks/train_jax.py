@@ -1,12 +1,13 @@
-"""Half a million steps of CartPole-v1 against PPO compiled whole by JAX (`jax_ppo.py`): 16 environments ×
-128 rows, 4 epochs of 4 mini-batches, two 64-64 tanh trunks. Each run has a process of its own that has
-imported its libraries and done nothing else; compilation is inside the time. Ratchet's kernels come from
-Numba's disk cache, as from the second use on; the first use ever, which compiles and keeps them, has a
-row of its own. JAX compiles in every process, for every shape.
+"""Half a million steps of CartPole-v1, against PPO compiled whole by JAX (`jax_ppo.py`).
 
-What bounds it: for both, tanh and products of a mini-batch. JAX pays nothing between the steps, but its
-compilation takes seconds; ours goes back to Python for each row of a rollout and each mini-batch, which
-is where it loses when compilation is left out of account.
+16 environments of 128 rows, 4 epochs of 4 mini-batches, two 64-64 tanh trunks. Each run has a process of
+its own that has imported its libraries and done nothing else; compilation is inside the time. Ratchet's
+kernels come from Numba's disk cache, as from the second use on; the first use ever, which compiles and keeps
+them, has a row of its own. JAX compiles in every process, and for every shape.
+
+What bounds it: for both, the arithmetic of a mini-batch. JAX pays nothing between the steps, but compiles
+for seconds. Ours goes back to Python for each row of a rollout and each mini-batch, and has two kernels'
+worth of calls there; on first use it is Numba's compilation of every kernel, once for an installation.
 """
 
 from __future__ import annotations
@@ -93,8 +94,10 @@ def measure(*, quick: bool) -> Result:
             ),
         ],
         [
-            f"Environment steps executed: Ratchet {found['ours'][0]['steps']:,}, "
-            f"JAX {found['jax'][0]['steps']:,}. Both learn: {series('ours', 'return', 'return').show()} "
-            f"and {series('jax', 'return', 'return').show()}, greedy, over {episodes} seeds."
+            (
+                f"Environment steps executed: Ratchet {found['ours'][0]['steps']:,}, "
+                f"JAX {found['jax'][0]['steps']:,}. Both learn: {series('ours', 'return', 'return').show()} "
+                f"and {series('jax', 'return', 'return').show()}, greedy, over {episodes} seeds."
+            )
         ],
     )

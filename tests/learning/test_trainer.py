@@ -447,8 +447,8 @@ def test_a_setting_out_of_range_is_refused(setting):
     ("schedule", "rates"),
     [
         ("constant", [1.0, 1.0, 1.0, 1.0]),
-        ("linear", [0.75, 0.5, 0.25, 0.0]),
-        ("cosine", [(2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0.0]),
+        ("linear", [1.0, 0.75, 0.5, 0.25]),
+        ("cosine", [1.0, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]),
     ],
 )
 def test_the_learning_rate_follows_its_schedule(schedule, rates):

@@ -16,10 +16,14 @@ from pathlib import Path
 from ratchet.ledger import RunLock
 lock = RunLock(Path(sys.argv[1]))
 lock.acquire()
-child = os.fork() if sys.argv[2] == "fork" else None
-if child == 0:
-    time.sleep(60)
-    os._exit(0)
+child, (listen, tell) = None, os.pipe()
+if sys.argv[2] == "fork":
+    child = os.fork()
+    if child == 0:
+        os.write(tell, b".")  # it has run what the lock does in a child
+        time.sleep(60)
+        os._exit(0)
+    os.read(listen, 1)
 print(child or 0, flush=True)
 time.sleep(60)
 """

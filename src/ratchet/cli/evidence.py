@@ -179,10 +179,10 @@ def _play(
     from ratchet.recipes.steps import SeedSet
     from ratchet.seeding import report_seeds
 
-    ppo, environment = options.split_settings(settings)
-    if ppo:
-        raise RecipeError(f"--set {next(iter(ppo))}: an evaluation does not learn")
-    played, _ = options.task_with(task, environment, keep_default=False)
+    given = options.split_settings(settings)
+    for key in (*given.ppo, *given.safety, *given.pawl):
+        raise RecipeError(f"--set {key}: an evaluation does not learn")
+    played, _ = options.task_with(task, given.environment, keep_default=False)
     modes = options.chosen_modes(played, mode)
     listed = report_seeds(seeds) if seed_file is None else options.read_seed_file(seed_file)
     seed_set = SeedSet.of("report" if seed_file is None else seed_file.name, listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from ratchet.cli import options
 from ratchet.cli.output import emit, say, table, watching
 
 if TYPE_CHECKING:
+    from ratchet.evaluation.pawl import PawlSettings
     from ratchet.learning.trainer import TrainingPlan
     from ratchet.recipes.finetune import Outcome
 
@@ -30,31 +32,30 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train a policy from nothing, within an exact budget; report and judge it."""
-    from ratchet.learning.config import SafetyConfig
     from ratchet.learning.trainer import Budget, TrainingPlan
     from ratchet.policies.initial import new_policy
-    from ratchet.recipes.settings import ppo_config
+    from ratchet.recipes.settings import pawl_settings, ppo_config, safety_config
     from ratchet.rollout.fit import spec_for
     from ratchet.seeding import derive
 
     amount, unit = options.one_budget(steps, episodes)
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
-    ppo, environment = options.split_settings(settings)
-    played, made = options.task_with(task, environment, keep_default=False)
+    given = options.split_settings(settings)
+    pawl = pawl_settings(given.pawl)
+    played, made = options.task_with(task, given.environment, keep_default=False)
     target = options.target_mode(played, mode or made)
     plan = TrainingPlan(
         policy=new_policy(spec_for(played), derive("initial", seed)),
         task=played,
         budget=budget,
-        config=ppo_config(None, ppo),
-        safety=SafetyConfig(),
+        config=ppo_config(None, given.ppo),
+        safety=safety_config(given.safety),
         mode=target,
         seed=seed,
         device=device,
     )
-    _journey(
-        plan, "train", f"train-{_slug(task)}", name, root, seeds, resume=resume, as_json=as_json
-    )
+    stem = f"train-{_slug(task)}"
+    _journey(plan, pawl, "train", stem, name, root, seeds, resume=resume, as_json=as_json)
 
 
 def finetune(
@@ -75,16 +76,16 @@ def finetune(
     as_json: options.Json = False,
 ) -> None:
     """Fine-tune a policy, or a part of it, and judge the result on every mode."""
-    from ratchet.learning.config import SafetyConfig
     from ratchet.learning.trainer import Budget, TrainingPlan
     from ratchet.recipes.resolve import check_usable, load_policy
-    from ratchet.recipes.settings import ppo_config
+    from ratchet.recipes.settings import pawl_settings, ppo_config, safety_config
     from ratchet.rollout.fit import check_fit
 
     amount, unit = options.one_budget(steps, episodes)
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
-    ppo, environment = options.split_settings(settings)
-    played, made = options.task_with(task, environment, keep_default=True)
+    given = options.split_settings(settings)
+    pawl = pawl_settings(given.pawl)
+    played, made = options.task_with(task, given.environment, keep_default=True)
     target = options.target_mode(played, mode or made)
     start = load_policy(policy, root)
     check_usable(start)
@@ -93,8 +94,8 @@ def finetune(
         policy=start,
         task=played,
         budget=budget,
-        config=ppo_config(start, ppo),
-        safety=SafetyConfig(anchor=anchor),
+        config=ppo_config(start, given.ppo),
+        safety=safety_config({"anchor": anchor, **given.safety}),
         scope=scope,
         mode=target,
         seed=seed,
@@ -102,11 +103,12 @@ def finetune(
         warmup=True,
     )
     stem = f"finetune-{_slug(task)}-{_slug(target or 'mixed')}"
-    _journey(plan, "finetune", stem, name, root, seeds, resume=resume, as_json=as_json)
+    _journey(plan, pawl, "finetune", stem, name, root, seeds, resume=resume, as_json=as_json)
 
 
 def _journey(
     plan: TrainingPlan,
+    pawl: PawlSettings,
     kind: str,
     stem: str,
     name: str | None,
@@ -131,12 +133,12 @@ def _journey(
             kind=kind,
             seed=plan.seed,
             task=plan.task.name,
-            recipe=_record(plan, seeds),
+            recipe=_record(plan, pawl, seeds),
             resume=resume,
             progress=watcher,
         ) as session,
     ):
-        outcome = run_finetune(session, plan, name=kind, kind=kind, episodes=seeds)
+        outcome = run_finetune(session, plan, name=kind, kind=kind, episodes=seeds, pawl=pawl)
     report_run(root, chosen)
     if as_json:
         emit(outcome.to_json(plan.scope))
@@ -144,7 +146,7 @@ def _journey(
     _show(outcome, plan, root / chosen / "report.html")
 
 
-def _record(plan: TrainingPlan, seeds: int) -> dict[str, Any]:
+def _record(plan: TrainingPlan, pawl: PawlSettings, seeds: int) -> dict[str, Any]:
     return {
         "task": plan.task.name,
         "modes": [mode.name for mode in plan.task.modes],
@@ -155,6 +157,7 @@ def _record(plan: TrainingPlan, seeds: int) -> dict[str, Any]:
         "base": plan.policy.id,
         "ppo": plan.config.model_dump(),
         "safety": plan.safety.model_dump(),
+        "pawl": asdict(pawl),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,10 @@ Seed = Annotated[int, typer.Option(min=0, help="The run's seed, from which all o
 Mode = Annotated[str | None, typer.Option(help="Mode of the task; all of them if not given.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="key=value: a PPO setting, or what an environment is set to."),
+    typer.Option(
+        "--set",
+        help="key=value: a PPO setting, safety.…, pawl.…, or what an environment is set to.",
+    ),
 ]
 Steps = Annotated[int | None, typer.Option(help="Budget in environment steps, exact.")]
 Episodes = Annotated[int | None, typer.Option(help="Budget in whole episodes instead.")]
@@ -61,17 +65,34 @@ def read_seed_file(path: Path) -> list[int]:
     return seeds
 
 
-def split_settings(settings: list[str] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the ``--set`` values as PPO settings and as environment parameters."""
+@dataclass(frozen=True)
+class Settings:
+    """The ``--set`` values, by what they set."""
+
+    ppo: dict[str, Any]
+    safety: dict[str, Any]
+    pawl: dict[str, Any]
+    environment: dict[str, Any]
+
+
+def split_settings(settings: list[str] | None) -> Settings:
+    """Return the ``--set`` values: PPO's by name, ``safety.…``, ``pawl.…``, and the environment's."""
     from ratchet.learning.config import PPOConfig
     from ratchet.recipes.schema import parse_setting
 
-    ppo: dict[str, Any] = {}
-    environment: dict[str, Any] = {}
+    found = Settings({}, {}, {}, {})
     for text in settings or []:
         key, value = parse_setting(text)
-        (ppo if key in PPOConfig.model_fields else environment)[key] = value
-    return ppo, environment
+        group, _, name = key.partition(".")
+        if group == "safety" and name:
+            found.safety[name] = value
+        elif group == "pawl" and name:
+            found.pawl[name] = value
+        elif key in PPOConfig.model_fields:
+            found.ppo[key] = value
+        else:
+            found.environment[key] = value
+    return found
 
 
 def task_with(

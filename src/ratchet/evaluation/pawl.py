@@ -96,6 +96,11 @@ class Verdict:
     pooled: Bound | None = None
     """The test of the mean over all modes, where there is no single target."""
 
+    def record(self) -> dict[str, object]:
+        """Return every bound that was looked at, by mode, for the ledger."""
+        found: dict[str, object] = {mode: bound.to_json() for mode, bound in self.bounds.items()}
+        return found if self.pooled is None else found | {"all modes": self.pooled.to_json()}
+
     def to_json(self) -> dict[str, object]:
         """Return the fields by name; the verdict in words is "accepted" or "rejected"."""
         return {

@@ -188,6 +188,7 @@ class Trainer:
     def _iterate(self, tick: Callable[[int], None] | None) -> None:
         """Run one iteration: collect → returns → update → tune → publish."""
         began = time.perf_counter()
+        rate = self._learning_rate()
         trajectory = self._collect(tick)
         self.spent.steps += trajectory.transitions
         self._executed_here += trajectory.transitions
@@ -195,7 +196,6 @@ class Trainer:
         collected = time.perf_counter()
         batch, explained = self._returns(trajectory)
         critic_only = self._warm(explained)
-        rate = self._learning_rate()
         before = self._network.parameters.copy()
         moments = (self._optimizer.first.copy(), self._optimizer.second.copy())
         steps = self._optimizer.steps
@@ -407,8 +407,9 @@ class Trainer:
         return self._warming
 
     def _learning_rate(self) -> float:
+        """Return the rate by what had been spent before this rollout: the last one still learns."""
         config = self.plan.config
-        done = 1.0 - max(self._left(), 0) / self.plan.budget.amount
+        done = 1.0 - self._left() / self.plan.budget.amount
         factor = {
             "constant": 1.0,
             "linear": 1.0 - done,

@@ -171,7 +171,6 @@ class Ledger(TrainingWriter):
                     whole(row.length),
                     int(row.terminated),
                     int(row.truncated),
-                    row.actions_hash,
                     encode(row.metrics),
                 )
                 for row in rows

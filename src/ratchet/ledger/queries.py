@@ -258,7 +258,6 @@ def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
             length=row["length"],
             terminated=bool(row["terminated"]),
             truncated=bool(row["truncated"]),
-            actions_hash=row["actions_hash"],
             metrics=json.loads(row["metrics_json"]),
         )
         for row in found

@@ -5,6 +5,7 @@ Invariant: the checks run inside the caller's transaction, so what they saw is w
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import LedgerError
@@ -40,7 +41,23 @@ def unchanged(what: str, found: Any, stated: Mapping[str, Any]) -> None:
     """Refuse to continue something under other settings than it was begun with."""
     for column, value in stated.items():
         if found[column] != value:
+            name, was, now = column, found[column], value
+            if column.endswith("_json"):
+                name, was, now = _first_difference(json.loads(was), json.loads(now))
             raise LedgerError(
-                f"{what} was begun with {column.removesuffix('_json')} {found[column]!r}, "
-                f"not {value!r}; resume it with the same settings or choose another name"
+                f"{what} was begun with {name} {was!r}, not {now!r}; "
+                "resume it with the same settings or choose another name"
             )
+
+
+def _first_difference(was: dict[str, Any], now: dict[str, Any]) -> tuple[str, Any, Any]:
+    """Return the first key whose value is another one, with both; nested keys are joined by dots."""
+    for key in sorted({*was, *now}):
+        old, new = was.get(key), now.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            inner, old, new = _first_difference(old, new)
+            return f"{key}.{inner}", old, new
+        return key, old, new
+    return "settings", was, now

@@ -24,7 +24,6 @@ class EpisodeRow(NamedTuple):
     length: int
     terminated: bool
     truncated: bool
-    actions_hash: str | None = None
     metrics: Mapping[str, Any] = {}
 
 

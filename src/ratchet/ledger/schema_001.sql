@@ -138,7 +138,6 @@ CREATE TABLE episodes (
     length         INTEGER NOT NULL CHECK (length >= 0),
     terminated     INTEGER NOT NULL CHECK (terminated IN (0, 1)),
     truncated      INTEGER NOT NULL CHECK (truncated IN (0, 1)),
-    actions_hash   TEXT,
     metrics_json   TEXT NOT NULL,
     PRIMARY KEY (evaluation_id, seed)
 ) WITHOUT ROWID;

@@ -91,9 +91,8 @@ ON CONFLICT (run_id, policy_id, task, mode, seed_hash, deterministic) DO UPDATE 
 """
 
 ADD_EPISODE = """
-INSERT INTO episodes (evaluation_id, seed, return, length, terminated, truncated, actions_hash,
-                      metrics_json)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (evaluation_id, seed) DO NOTHING
+INSERT INTO episodes (evaluation_id, seed, return, length, terminated, truncated, metrics_json)
+VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (evaluation_id, seed) DO NOTHING
 """
 
 ADD_VERDICT = """

@@ -175,7 +175,7 @@ def finetune(
         accepted=verdict.accepted,
         reason=verdict.reason,
         target=plan.mode or "all modes",
-        bounds=verdict.to_json()["bounds"],  # type: ignore[arg-type]
+        bounds=verdict.record(),
     )
     trained = _with_score(session, trained, score_record(task, after, deterministic=deterministic))
     best = read_checkpoint(follow(session.directory, "best"))
@@ -191,6 +191,7 @@ def finetune(
         )
         accepted = again.accepted
         session.progress.note(f"against the best so far: {again.reason}")
+    point(session.directory, "latest", trained.checkpoint)
     if accepted:
         best = trained.policy
         point(session.directory, "best", trained.checkpoint)

@@ -173,5 +173,5 @@ def _run_arm(
         accepted=verdict.accepted,
         reason=verdict.reason,
         target=arm.mode or "all modes",
-        bounds=verdict.to_json()["bounds"],  # type: ignore[arg-type]
+        bounds=verdict.record(),
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from pydantic import ValidationError
 
 from ratchet.errors import RecipeError, did_you_mean
-from ratchet.learning.config import PPOConfig
+from ratchet.evaluation.pawl import PawlSettings
+from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.policies.policy import Policy
 
 # A2C's other settings (5 steps a rollout, one pass) are not PPO's, and would cripple it.
@@ -41,6 +43,44 @@ def ppo_config(policy: Policy | None, overrides: Mapping[str, Any]) -> PPOConfig
         return PPOConfig(**{**carried, **overrides})
     except ValidationError as error:
         raise RecipeError(explain(error)) from error
+
+
+def safety_config(settings: Mapping[str, Any]) -> SafetyConfig:
+    """Return the settings of fine-tuning safety.
+
+    Raises
+    ------
+    RecipeError
+        If one is unknown or out of range.
+
+    """
+    for key in settings:
+        if key not in SafetyConfig.model_fields:
+            raise RecipeError(
+                f"safety has no setting {key!r}: {did_you_mean(key, SafetyConfig.model_fields)}"
+            )
+    try:
+        return SafetyConfig(**settings)
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
+
+
+def pawl_settings(settings: Mapping[str, Any]) -> PawlSettings:
+    """Return how sure the pawl must be.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or out of range.
+
+    """
+    known = [each.name for each in fields(PawlSettings)]
+    for key, value in settings.items():
+        if key not in known:
+            raise RecipeError(f"the pawl has no setting {key!r}: {did_you_mean(key, known)}")
+        if not isinstance(value, int | float):
+            raise RecipeError(f"pawl.{key} is {value!r}; it is a number")
+    return PawlSettings(**settings)
 
 
 def explain(error: ValidationError) -> str:

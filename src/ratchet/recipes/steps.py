@@ -114,9 +114,7 @@ def evaluate(
         ledger.add_episodes(
             identity,
             [
-                EpisodeRow(
-                    e.seed, e.episode_return, e.length, e.terminated, e.truncated, None, e.metrics
-                )
+                EpisodeRow(e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics)
                 for e in waiting
             ],
         )
