@@ -105,6 +105,7 @@ figcaption { max-width: 34rem; margin-top: 0.5rem; color: var(--soft); font-size
 }
 @media (max-width: 30rem) {
   .page { padding: 1.1rem 1rem 3rem; }
+  .contents { display: none; }
   h1 { font-size: 1.55rem; }
   table { font-size: 0.9rem; }
   th, td { padding: 0.4rem 0.6rem; }
