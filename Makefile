@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test lint bench soak experiment clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ratchet demo
@@ -21,6 +21,14 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+# The first write-up's experiment on its own model: make experiment BASE=path/to/ppo_model.zip
+experiment: $(VENV)/.demo
+	rm -rf build/experiments
+	$(BIN)/ratchet run sb3-finetuning --set base=$(BASE) --root build/experiments
+	rm -rf docs/experiments && mkdir -p docs/experiments/sb3-finetuning
+	cp -r build/experiments/sb3-finetuning/report.* build/experiments/sb3-finetuning/figures docs/experiments/sb3-finetuning/
+	cp build/experiments/index.json docs/experiments/
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak tests
