@@ -1,7 +1,7 @@
 """Run the claims and write ``docs/BENCHMARKS.md`` from what was measured.
 
-``python -m benchmarks`` runs all of them; names choose some, ``--list`` names them, ``--quick`` tries
-the machinery in a minute. Only a full run writes the page, unless ``--out`` says where to.
+``python -m benchmarks`` runs all of them; names choose some, ``--list`` names them, ``--quick`` only tries
+the machinery, with tiny sizes. Only a full run writes the page, unless ``--out`` says where to.
 """
 
 from __future__ import annotations

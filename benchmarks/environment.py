@@ -3,14 +3,13 @@
 The peers: Gymnasium's CartPole behind ``SyncVectorEnv``, Gymnasium's own vectorised CartPole, and a simple
 compiled kernel driven from Python, written below, which resets a pole by itself from a generator that
 nobody can replay. Ours draws every first state from the episode's own seed as NumPy does, looks up the
-episode's physics, and leaves an ended copy alone until it is told to begin.
+episode's physics, and begins the next seed of a list wherever an episode ends.
 
 What bounds it: sine and cosine, one of each a step, called one at a time since they must give the very
 bits that Gymnasium gets; with many copies that is most of the time for us and for the simple kernel alike,
 and what sets us apart is the hashing behind each episode's seed. With few copies it is the way from Python
-into a compiled function, some tenths of a microsecond a call and a tenth more for each array: the simple
-kernel makes one call a row, ours a second one wherever an episode ended, and random episodes are so short
-that of 16 copies one ends in almost every second row.
+into a compiled function, some tenths of a microsecond a call and a tenth more for each array: both
+make one call a row.
 """
 
 from __future__ import annotations
@@ -45,13 +44,11 @@ def _actions(copies: int) -> Any:
 def ours(*, copies: int, rows: int) -> float:
     environment, actions = modes_task().make(copies), _actions(copies)
     seeds = np.arange(copies * (2 + rows // 8), dtype=np.uint64)
-    modes = np.zeros(len(seeds), dtype=np.int64)
-    used = environment.begin_waiting(seeds, modes)
+    environment.begin(np.arange(copies), seeds[:copies], np.zeros(copies, dtype=np.int64))
+    used = copies
     began = time.perf_counter()
     for row in range(rows):
-        environment.step(actions[row % 64])
-        if environment.waiting:
-            used += environment.begin_waiting(seeds[used:], modes[used:])
+        used += environment.play_on(actions[row % 64], seeds[used:])
     wall = time.perf_counter() - began
     assert environment.steps_executed == copies * rows
     return copies * rows / wall

@@ -6,8 +6,8 @@ kernels come from Numba's disk cache, as from the second use on; the first use e
 them, has a row of its own. JAX compiles in every process, and for every shape.
 
 What bounds it: for both, the arithmetic of a mini-batch. JAX pays nothing between the steps, but compiles
-for seconds. Ours goes back to Python for each row of a rollout and each mini-batch, and has two kernels'
-worth of calls there; on first use it is Numba's compilation of every kernel, once for an installation.
+for seconds. Ours goes back to Python for each row of a rollout and for each mini-batch; on first use it is
+Numba's compilation of every kernel, once for an installation.
 """
 
 from __future__ import annotations

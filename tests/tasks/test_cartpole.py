@@ -101,3 +101,29 @@ def test_mode_is_not_in_the_observation():
     env = cartpole_modes().make(3)
     observations, _ = env.reset(seed=[9, 9, 9], options={"modes": [0, 1, 2]})
     assert (observations == observations[0]).all()
+
+
+def test_playing_on_is_stepping_and_beginning():
+    """`play_on` is `step`, then `begin` wherever an episode ended, with the next seeds in order."""
+    task, copies = cartpole_modes(), 5
+    one, other = task.make(copies), task.make(copies)
+    seeds = np.arange(100, 100 + 400, dtype=np.uint64)
+    modes = np.array([0, 1, 2, 0, 1])
+    for env in (one, other):
+        env.begin(np.arange(copies), seeds[:copies], modes)
+    used, rng = copies, np.random.default_rng(0)
+    for _ in range(600):
+        actions = rng.integers(0, 2, copies)
+        begun = one.play_on(actions, seeds[used:])
+        _, rewards, terminated, truncated, _ = other.step(actions)
+        np.testing.assert_array_equal(one._terminated, terminated)
+        np.testing.assert_array_equal(one._truncated, truncated)
+        np.testing.assert_array_equal(one._rewards, rewards)
+        ended = np.flatnonzero(terminated | truncated)
+        assert begun == len(ended)
+        other.begin(ended, seeds[used : used + begun], modes[ended])
+        used += begun
+        np.testing.assert_array_equal(one.observations, other.observations)
+        assert one.live.all()
+    assert used > 50
+    assert one.steps_executed == other.steps_executed

@@ -12,6 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
+
+# Numba takes its matrix products from here when it loads a kernel. Loaded now, so that whoever limits
+# the threads of a BLAS before the first product limits those of this one too.
+import scipy.linalg.cython_blas  # noqa: F401
 from numpy.typing import NDArray
 
 from ratchet.policies import kernels

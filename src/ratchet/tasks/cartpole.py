@@ -172,66 +172,67 @@ def _begin_one(one: Any, seed: Any, mode: Any) -> None:
 
 
 @njit(**_FLAGS)
-def _begin(records: Any, copies: Any, seeds: Any, modes: Any) -> Any:
-    """Begin episodes in the named copies; return how many of these waited for one."""
-    waited = 0
+def _begin(records: Any, copies: Any, seeds: Any, modes: Any) -> None:
     for index in range(copies.size):
-        one = records[copies[index]]
-        waited += 0 if one.live else 1
-        _begin_one(one, seeds[index], modes[index])
-    return waited
+        _begin_one(records[copies[index]], seeds[index], modes[index])
 
 
-@njit(**_FLAGS)
-def _begin_waiting(records: Any, seeds: Any, modes: Any) -> Any:
-    """Begin episodes in the copies that wait, as long as there are seeds; return how many."""
-    used = 0
-    for copy in range(records.size):
-        if used == seeds.size:
-            break
-        if not records[copy].live:
-            _begin_one(records[copy], seeds[used], modes[used])
-            used += 1
-    return used
+@njit(inline="always", **_FLAGS)
+def _step_one(one: Any, action: Any, table: Any) -> Any:
+    """Step one live copy; return whether its episode ended."""
+    gravity, length = table[one.mode, 0], table[one.mode, 1]
+    masspole, total_mass = table[one.mode, 3], table[one.mode, 4]
+    polemass_length = table[one.mode, 5]
+    x, x_dot, theta, theta_dot = one.x, one.x_dot, one.theta, one.theta_dot
+    force = _FORCE if action == 1 else -_FORCE
+    cosine, sine = math.cos(theta), math.sin(theta)
+    push = (force + polemass_length * (theta_dot * theta_dot) * sine) / total_mass
+    theta_acc = (gravity * sine - cosine * push) / (
+        length * (4.0 / 3.0 - masspole * (cosine * cosine) / total_mass)
+    )
+    x_acc = push - polemass_length * theta_acc * cosine / total_mass
+    x = x + _TAU * x_dot
+    x_dot = x_dot + _TAU * x_acc
+    theta = theta + _TAU * theta_dot
+    theta_dot = theta_dot + _TAU * theta_acc
+    one.x, one.x_dot, one.theta, one.theta_dot = x, x_dot, theta, theta_dot
+    one.seen_x, one.seen_x_dot = np.float32(x), np.float32(x_dot)
+    one.seen_theta, one.seen_theta_dot = np.float32(theta), np.float32(theta_dot)
+    one.reward = np.float32(1.0)
+    one.steps += 1
+    fell = abs(x) > _X_LIMIT or abs(theta) > _ANGLE_LIMIT
+    late = one.steps >= MAXIMUM_STEPS
+    one.terminated, one.truncated = fell, late
+    return fell or late
 
 
 @njit(**_FLAGS)
 def _advance(records: Any, actions: Any, table: Any, everyone: Any) -> Any:
-    """Step the live copies that move; return how many did, and how many episodes ended."""
-    executed, ended = 0, 0
+    """Step the live copies that move; return how many did."""
+    executed = 0
     for copy in range(records.size):
         one = records[copy]
-        one.terminated, one.truncated = False, False
         if not (one.live and (everyone or one.moving)):
+            one.terminated, one.truncated = False, False
             one.reward = np.float32(0.0)
             continue
         executed += 1
-        gravity, length = table[one.mode, 0], table[one.mode, 1]
-        masspole, total_mass = table[one.mode, 3], table[one.mode, 4]
-        polemass_length = table[one.mode, 5]
-        x, x_dot, theta, theta_dot = one.x, one.x_dot, one.theta, one.theta_dot
-        force = _FORCE if actions[copy] == 1 else -_FORCE
-        cosine, sine = math.cos(theta), math.sin(theta)
-        push = (force + polemass_length * (theta_dot * theta_dot) * sine) / total_mass
-        theta_acc = (gravity * sine - cosine * push) / (
-            length * (4.0 / 3.0 - masspole * (cosine * cosine) / total_mass)
-        )
-        x_acc = push - polemass_length * theta_acc * cosine / total_mass
-        x = x + _TAU * x_dot
-        x_dot = x_dot + _TAU * x_acc
-        theta = theta + _TAU * theta_dot
-        theta_dot = theta_dot + _TAU * theta_acc
-        one.x, one.x_dot, one.theta, one.theta_dot = x, x_dot, theta, theta_dot
-        one.seen_x, one.seen_x_dot = np.float32(x), np.float32(x_dot)
-        one.seen_theta, one.seen_theta_dot = np.float32(theta), np.float32(theta_dot)
-        one.reward = np.float32(1.0)
-        one.steps += 1
-        fell = abs(x) > _X_LIMIT or abs(theta) > _ANGLE_LIMIT
-        late = one.steps >= MAXIMUM_STEPS
-        if fell or late:
-            one.terminated, one.truncated, one.live = fell, late, False
-            ended += 1
-    return executed, ended
+        one.live = not _step_one(one, actions[copy], table)
+    return executed
+
+
+@njit(**_FLAGS)
+def _play_on(records: Any, actions: Any, table: Any, seeds: Any) -> Any:
+    """Step every copy; one whose episode ends begins the next seed at once. Return how many did."""
+    used = 0
+    for copy in range(records.size):
+        one = records[copy]
+        if _step_one(one, actions[copy], table):
+            fell, late = one.terminated, one.truncated
+            _begin_one(one, seeds[used], one.mode)
+            one.terminated, one.truncated = fell, late
+            used += 1
+    return used
 
 
 class CartPoleVector(EpisodeVectorEnv):
@@ -257,7 +258,6 @@ class CartPoleVector(EpisodeVectorEnv):
         self._rewards = self._records["reward"]
         self._terminated = self._records["terminated"]
         self._truncated = self._records["truncated"]
-        self.waiting = count
         self.steps_executed = 0
 
     @property
@@ -267,40 +267,51 @@ class CartPoleVector(EpisodeVectorEnv):
 
     def begin(self, copies: IntArray, seeds: Sequence[int], modes: IntArray) -> None:
         """Begin an episode in each of the named copies, with its own seed, in its own mode."""
-        self.waiting -= _begin(
+        _begin(
             self._records,
             np.asarray(copies, dtype=np.int64),
             np.asarray(seeds, dtype=np.uint64),
             np.asarray(modes, dtype=np.int64),
         )
 
-    def begin_waiting(self, seeds: NDArray[np.uint64], modes: IntArray) -> int:
-        """Begin episodes in the copies that wait, in their order; return how many seeds that took.
-
-        `waiting` says how many copies wait; what is given beyond that is left over.
-        """
-        begun: int = _begin_waiting(self._records, seeds, modes)
-        self.waiting -= begun
-        return begun
-
     def advance(
         self, actions: NDArray[Any], moving: BoolArray
     ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Step the copies that are both `moving` and live; the others stand still."""
         self._moving[:] = moving
-        executed, ended = _advance(self._records, actions, self._table, False)
-        self.steps_executed += executed
-        self.waiting += ended
+        self.steps_executed += _advance(self._records, actions, self._table, False)
         return self._seen, self._rewards, self._terminated, self._truncated, {}
 
     def step(
         self, actions: NDArray[Any]
     ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
         """Step every live copy."""
-        executed, ended = _advance(self._records, actions, self._table, True)
-        self.steps_executed += executed
-        self.waiting += ended
+        self.steps_executed += _advance(self._records, actions, self._table, True)
         return self._seen, self._rewards, self._terminated, self._truncated, {}
+
+    def play_on(self, actions: NDArray[Any], seeds: NDArray[np.uint64]) -> int:
+        """Step every copy, all of them live, and let none of them wait.
+
+        A copy whose episode ends begins that of the next seed in the same mode, at once
+        (``AutoresetMode.SAME_STEP``): its flags say how the old one ended, its observation is the new
+        one's. For loops that need no last observation and want one call a row.
+
+        Parameters
+        ----------
+        actions
+            ``(n,)`` of 0 and 1.
+        seeds
+            At least `n` seeds.
+
+        Returns
+        -------
+        int
+            How many seeds were used.
+
+        """
+        used: int = _play_on(self._records, actions, self._table, seeds)
+        self.steps_executed += self.num_envs
+        return used
 
 
 def _heuristic(observations: FloatArray) -> NDArray[np.int64]:
