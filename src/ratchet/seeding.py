@@ -33,6 +33,11 @@ def training_seed(run_seed: int, attempt: int, worker: int, episode: int) -> int
     return TRAINING_DOMAIN | derive("episode", run_seed, attempt, worker, episode)
 
 
+def episode_mode(seed: int, count: int) -> int:
+    """Return the index of the mode that an episode of that seed has, where none is fixed."""
+    return derive("mode", seed) % count if count > 1 else 0
+
+
 def report_seeds(count: int) -> list[int]:
     """Return the first `count` seeds of the list that reports: 0, 1, 2 and so on."""
     return list(range(count))

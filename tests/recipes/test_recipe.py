@@ -94,9 +94,9 @@ def test_broken_off_it_goes_on_without_repeating_an_arm(straight, tmp_path, monk
     monkeypatch.setattr(Trainer, "run", noted)
     stages = [
         "base",
-        "mode-1.full.64.seed-0",
-        "evaluating mode-2.full.130.seed-0",
-        "mixed.policy_head.130.seed-0",
+        "mode-1.full.64.seed-1",
+        "evaluating mode-2.full.130.seed-1",
+        "mixed.policy_head.130.seed-1",
     ]
     for number, stage in enumerate(stages):
         with pytest.raises(KeyboardInterrupt):

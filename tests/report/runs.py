@@ -9,7 +9,11 @@ import numpy as np
 
 from ratchet.evaluation.pawl import judge
 from ratchet.ledger import EpisodeRow, Ledger
+from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 
+SPEC = PolicySpec(
+    observation=ObservationSpec(kind="box", shape=(4,)), action=ActionSpec(kind="discrete", n=2)
+).to_json()
 MAXIMUM = 500.0
 MODES = ("0", "1", "2")
 CLAIMS = (
@@ -36,7 +40,7 @@ class Written:
 
     def policy(self, policy_id, parents=(), source=None, parameters=9155):
         self.ledger.add_policy(
-            policy_id, spec={"kind": "mlp"}, parameter_count=parameters, source=source,
+            policy_id, spec=SPEC, parameter_count=parameters, source=source,
             record={"environment_steps": 131_072} if source else {}, parents=list(parents),
         )  # fmt: skip
 

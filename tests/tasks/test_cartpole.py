@@ -7,6 +7,7 @@ from gymnasium.vector import VectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ratchet.errors import TaskError
 from ratchet.tasks.cartpole import cartpole_extreme, cartpole_modes, first_state
 from ratchet.tasks.task import Task
 
@@ -73,7 +74,7 @@ def test_it_is_a_vector_env_that_waits():
     assert isinstance(env, VectorEnv)
     observations, info = env.reset(seed=[5, 6, 7], options={"modes": [0, 1, 2]})
     assert env.observation_space.contains(observations)
-    assert info == {}
+    assert info["mode"].tolist() == [0, 1, 2]
     while env.live[0]:
         env.step(np.zeros(3, dtype=np.int64))
     last, before = env.observations[0].copy(), env.steps_executed
@@ -127,3 +128,17 @@ def test_playing_on_is_stepping_and_beginning():
         assert one.live.all()
     assert used > 50
     assert one.steps_executed == other.steps_executed
+
+
+def test_the_mode_follows_from_the_seed_unless_it_is_fixed():
+    env = cartpole_modes().make(40)
+    _, info = env.reset(seed=7)
+    assert set(info["mode"].tolist()) == {0, 1, 2}
+    _, again = env.reset(seed=7)
+    np.testing.assert_array_equal(again["mode"], info["mode"])
+    _, fixed = env.reset(seed=7, options={"modes": 2})
+    assert (fixed["mode"] == 2).all()
+    with pytest.raises(TaskError, match="reset has no option 'mode'"):
+        env.reset(seed=7, options={"mode": 2})
+    with pytest.raises(TaskError, match="not in 0 … 2"):
+        env.reset(seed=7, options={"modes": 3})

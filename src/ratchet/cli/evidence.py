@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ratchet.cli import options
-from ratchet.cli.output import emit, say, table, watching
+from ratchet.cli.output import brief, emit, say, table, watching
 
 if TYPE_CHECKING:
     from ratchet.recipes.comparing import Evaluated
@@ -65,7 +66,7 @@ def evaluate(
             }
         )
         return
-    from ratchet.report.tables import interval, percent
+    from ratchet.report.tables import percent
 
     rows = []
     for m, p in result.modes.items():
@@ -74,14 +75,14 @@ def evaluate(
             [
                 m,
                 str(s.episodes),
-                interval(s.mean),
-                interval(s.iqm),
+                brief(s.mean),
+                brief(s.iqm),
                 f"{s.std:.1f}",
                 "n/a" if s.at_maximum is None else percent(s.at_maximum.estimate),
             ]
         )
     table(
-        f"{policy} on {played.name}, {len(seed_set.seeds)} seeds a mode",
+        f"{result.player.label} on {played.name}, {len(seed_set.seeds)} seeds a mode",
         ["mode", "episodes", "mean return [95%]", "interquartile mean", "std", "at maximum"],
         rows,
     )
@@ -137,22 +138,22 @@ def compare(
         ]
         emit(every[0] if len(every) == 1 else {**every[-1], "comparisons": every})
         return
-    from ratchet.report.tables import interval, percent
+    from ratchet.report.tables import percent
 
     for first, second, comparison in compared:
         rows = [
             [
                 metric,
-                interval(each.before),
-                interval(each.after),
-                interval(each.difference, "signed"),
+                brief(each.before),
+                brief(each.after),
+                brief(each.difference, "signed"),
                 percent(each.probability_of_improvement.estimate),
             ]
             for metric, each in comparison.metrics.items()
         ]
         table(
             f"{first.player.label} → {second.player.label} on {played.name}, {comparison.pairs} pairs",
-            ["metric", "before", "after", "difference [95%]", "P(improvement)"],
+            ["metric", "before", "after", "difference [95%]", "P(better)"],
             rows,
         )
         say(comparison.sentence)
@@ -187,6 +188,8 @@ def _play(
     listed = report_seeds(seeds) if seed_file is None else options.read_seed_file(seed_file)
     seed_set = SeedSet.of("report" if seed_file is None else seed_file.name, listed)
     players = [load_player(text, played, root) for text in policies]
+    if len({player.label for player in players}) < len(players):
+        players = [replace(p, label=text) for p, text in zip(players, policies, strict=True)]
     chosen = run_name(root, name, kind, resume=resume)
     with (
         watching() as watcher,

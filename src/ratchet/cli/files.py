@@ -61,7 +61,10 @@ def inspect(
         table(
             f"fields of {record.get('source')}",
             ["field", "became", "why"],
-            [[name, became, str(notes.get(name, ""))] for name, became in fields.items()],
+            [
+                [name, became, _why(name, str(notes.get(name, "")))]
+                for name, became in fields.items()
+            ],
             text_columns=3,
         )
     if record.get("hyperparameters"):
@@ -71,6 +74,15 @@ def inspect(
         )
     if found.lineage:
         say("lineage: " + " ← ".join(found.lineage))
+
+
+def _why(name: str, note: str) -> str:
+    """Return the note on a field, with the value where ours replaces it."""
+    from ratchet.learning.config import PPOConfig
+
+    if "our default" not in note or name not in PPOConfig.model_fields:
+        return note
+    return f"{note}: {PPOConfig.model_fields[name].default}"
 
 
 def import_(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratchet.cli import options
-from ratchet.cli.output import emit, say, table, watching
+from ratchet.cli.output import brief, emit, say, table, watching
 
 if TYPE_CHECKING:
     from ratchet.evaluation.pawl import PawlSettings
@@ -162,8 +162,6 @@ def _record(plan: TrainingPlan, pawl: PawlSettings, seeds: int) -> dict[str, Any
 
 
 def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:
-    from ratchet.report.tables import interval
-
     row = outcome.matrix.rows[plan.mode or "mixed"]
     table(
         f"{plan.task.name}, scope {plan.scope}: {outcome.trained.parameters_adapted:,} of "
@@ -173,9 +171,9 @@ def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:
         [
             [
                 f"{mode}{' (target)' if mode == plan.mode else ''}",
-                interval(cell.before),
-                interval(cell.after),
-                interval(cell.difference, "signed"),
+                brief(cell.before),
+                brief(cell.after),
+                brief(cell.difference, "signed"),
             ]
             for mode, cell in row.cells.items()
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -23,6 +24,15 @@ _UsageError: type[Exception] = next(
 
 _INTERRUPTED = 130
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ratchet import __version__
+
+        sys.stdout.write(f"ratchet {__version__}\n")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="ratchet",
     help="Fine-tune a PPO policy, and prove on fixed seeds whether it got better.",
@@ -31,6 +41,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fine-tune a PPO policy, and prove on fixed seeds whether it got better."""
+
+
 app.command()(experiments.demo)
 app.command()(experiments.run)
 app.command()(learn.train)
@@ -62,6 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RatchetError as error:
         _refuse(str(error), words)
         return 1
+    except Exception as error:
+        # Somebody's simulator, or a fault of ours: the whole trace, and for machines its last line too.
+        if "--json" in words:
+            emit({"error": f"{type(error).__name__}: {error}"})
+        raise
     except (KeyboardInterrupt, typer.Abort):
         _interrupted(words)
         return _INTERRUPTED

@@ -69,6 +69,13 @@ def watching() -> Iterator[Watcher]:
         yield Watcher(bars)
 
 
+def brief(value: Any, style: Any = "number") -> str:
+    """Return an interval as a terminal has room for it: whole numbers from 100 on."""
+    from ratchet.report.tables import interval
+
+    return interval(value, style, 0 if abs(value.estimate) >= 100 else 1)
+
+
 def plain(value: Any) -> Any:
     """Return the value with every number that JSON cannot spell as null."""
     if isinstance(value, float) and not math.isfinite(value):

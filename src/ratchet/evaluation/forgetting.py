@@ -95,6 +95,8 @@ def forgetting_matrix(
     before: Mapping[str, ArrayLike],
     after: Mapping[str, Mapping[str, ArrayLike]],
     confidence: float = 0.95,
+    *,
+    maximum: float | None = None,
 ) -> ForgettingMatrix:
     """Compare all modes before and after fine-tuning on each target.
 
@@ -109,6 +111,8 @@ def forgetting_matrix(
         gain.
     confidence : float
         Level of every interval.
+    maximum : float, optional
+        The best return there is; intervals of returns end there.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def forgetting_matrix(
     if not before:
         raise InputError("the returns before name no mode; at least one is needed")
     old = {mode: _matrix(values, f"before, mode {mode!r}") for mode, values in before.items()}
-    old_means = {mode: _interval(values, confidence) for mode, values in old.items()}
+    old_means = {mode: _interval(values, confidence, maximum) for mode, values in old.items()}
     rows = {}
     for target, by_mode in after.items():
         if set(by_mode) != set(old):
@@ -132,7 +136,7 @@ def forgetting_matrix(
                 f"the policy before on {sorted(old)}; both need the same"
             )
         new = {mode: _matrix(by_mode[mode], f"target {target!r}, mode {mode!r}") for mode in old}
-        rows[target] = _row(target, old, new, old_means, confidence)
+        rows[target] = _row(target, old, new, old_means, confidence, maximum)
     return ForgettingMatrix(tuple(old), rows)
 
 
@@ -142,10 +146,16 @@ def _matrix(values: ArrayLike, name: str) -> FloatArray:
     return checked(array[None] if array.ndim == 1 else array, ndim=2, name=name)
 
 
-def _interval(matrix: FloatArray, confidence: float) -> Interval:
-    if len(matrix) == 1:
-        return mean_interval(matrix[0], confidence)
-    return clustered_mean(matrix, confidence)
+def _interval(matrix: FloatArray, confidence: float, maximum: float | None = None) -> Interval:
+    found = (
+        mean_interval(matrix[0], confidence)
+        if len(matrix) == 1
+        else clustered_mean(matrix, confidence)
+    )
+    if maximum is None or not found.high > maximum:
+        return found
+    # No mean lies above the best return: cut there, the interval covers as often as before.
+    return Interval(found.estimate, found.low, max(found.estimate, maximum))
 
 
 def _row(
@@ -154,6 +164,7 @@ def _row(
     new: Mapping[str, FloatArray],
     old_means: Mapping[str, Interval],
     confidence: float,
+    maximum: float | None,
 ) -> Row:
     changes = {}
     for mode, values in new.items():
@@ -172,7 +183,7 @@ def _row(
     cells = {
         mode: Cell(
             before=old_means[mode],
-            after=_interval(new[mode], confidence),
+            after=_interval(new[mode], confidence, maximum),
             difference=_interval(change, confidence),
             episodes=change.shape[1],
         )
@@ -219,8 +230,10 @@ def _sentence(
     if specific.low > 0.0 and gain.low > 0.0:
         forgot = ", and it forgot" if forgetting.high < 0.0 else ""
         return f"specific: the target gains more than the other modes{forgot}: {figures}"
-    if specific.low > 0.0:
+    if specific.low > 0.0 and forgetting.high < 0.0:
         return f"not a gain: the target stands out only because the others fell behind: {figures}"
+    if specific.low > 0.0:
+        return f"no gain is shown, although the target does better than the other modes: {figures}"
     if gain.low > 0.0 and specific.high < 0.0:
         return f"not specific: the other modes gain more than the target: {figures}"
     if gain.low > 0.0 and forgetting.low > 0.0:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ratchet.ledger.rows import EpisodeRow
+    from ratchet.ledger.rows import EpisodeRow, Run
 
 
 class Ledger(TrainingWriter):
@@ -97,6 +97,14 @@ class Ledger(TrainingWriter):
             {"status": status, "id": run_id},
         )
         existed(self, changed, f"run {run_id!r}")
+
+    def restore_run(self, run: Run) -> None:
+        """Put a run's status and times back to what they were, after a resume that was refused."""
+        changed = self.write(
+            "UPDATE runs SET status = ?, finished_at = ?, wall_seconds = ? WHERE id = ?",
+            (run.status, run.finished_at, run.wall_seconds, run.id),
+        )
+        existed(self, changed, f"run {run.id!r}")
 
     def add_policy(
         self,

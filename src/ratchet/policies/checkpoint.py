@@ -178,6 +178,23 @@ def last_good(parent: Path, *, but: Path | None = None) -> Path | None:
     return None
 
 
+def _nearest_good(damaged: Path) -> Path | None:
+    """Return the last good checkpoint beside a damaged one, or in its run: the newest by time."""
+    home = next((p for p in damaged.parents if p.name == "checkpoints"), None)
+    if home is None:
+        return last_good(damaged.parent, but=damaged)
+    found = [
+        path.parent
+        for path in home.rglob(MANIFEST)
+        if path.parent != damaged and not any(p.startswith(".") for p in path.parts)
+    ]
+    for directory in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        with contextlib.suppress(_DamageError):
+            _read_verified(directory)
+            return directory
+    return None
+
+
 def _verified(directory: Path) -> dict[str, bytes]:
     """Return the bytes of a checkpoint, or the error that a person can act on."""
     if not directory.is_dir():
@@ -188,7 +205,7 @@ def _verified(directory: Path) -> dict[str, bytes]:
     try:
         return _read_verified(directory)
     except _DamageError as damage:
-        good = last_good(directory.absolute().parent, but=directory)
+        good = _nearest_good(directory.absolute())
         advice = f"the last good one is {good}" if good else "there is no good one beside it"
         raise PolicyError(f"checkpoint {directory} is refused: {damage}; {advice}") from damage
 

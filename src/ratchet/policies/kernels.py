@@ -324,25 +324,29 @@ def choose_state_dependent(
     latent: Any,
     scale: Any,
     epsilon: Any,
+    frequency: Any,
     seeds: Any,
+    steps: Any,
     greedy: Any,
     actions: Any,
     log_probs: Any,
 ) -> None:
-    """Draw one action a row with noise linear in the features, its matrix drawn once an episode.
+    """Draw one action a row with noise linear in the features.
 
-    `scale` ``(features, k)`` is the standard deviation of the matrix's entries.
+    The matrix is drawn anew every `frequency` steps of an episode, or once an episode if that is not
+    positive. `scale` ``(features, k)`` is the standard deviation of the matrix's entries.
     """
     n, k = means.shape
     for r in range(n):
         total = 0.0
+        draw = steps[r] // frequency if frequency > 0 else np.int64(-1)
         for c in range(k):
             noise, variance = 0.0, 0.0
             for f in range(latent.shape[1]):
                 size = np.float64(scale[f, c]) * latent[r, f]
                 variance += size * size
                 if not greedy:
-                    noise += size * _normal(seeds[r], np.int64(-1), f * k + c)
+                    noise += size * _normal(seeds[r], draw, f * k + c)
             std = math.sqrt(variance + epsilon)
             actions[r, c] = means[r, c] + np.float32(noise)
             d = (np.float64(actions[r, c]) - means[r, c]) / std

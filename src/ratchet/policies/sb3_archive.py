@@ -141,8 +141,10 @@ def unpack_tensors(parameters: bytes, path: Path) -> dict[str, NDArray[np.float3
     except PolicyError:
         raise
     except Exception as error:  # PyTorch raises errors of a dozen types on damaged bytes
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise PolicyError(f"{where} holds more than tensors, or is damaged: {first}") from error
+        # its own message advises to load the file without protection
+        raise PolicyError(
+            f"{where} holds more than tensors, or is damaged; nothing of it was run"
+        ) from error
     if not isinstance(state, dict):
         raise PolicyError(f"{where} is not a dictionary of tensors")
     tensors: dict[str, NDArray[np.float32]] = {}

@@ -187,6 +187,7 @@ def _spec(data: Mapping[str, Any], tensors: Tensors, algorithm: Algorithm) -> Po
             full_std=_flag(arguments, "full_std", default=True),
             use_expln=_flag(arguments, "use_expln", default=False),
             squash=_flag(arguments, "squash_output", default=False),
+            sample_frequency=_frequency(data.get("sde_sample_freq")),
         )
         if exploration.squash:
             _check_finite(action)
@@ -220,6 +221,11 @@ def _plain(value: Any) -> tuple[bool, float | bool | None]:
         return True, value
     stated = isinstance(value, int | float) and math.isfinite(value)
     return stated, cast("float", value) if stated else None
+
+
+def _frequency(value: Any) -> int:
+    """Return after how many steps the noise is drawn anew; SB3's -1 is once a rollout, ours an episode."""
+    return value if type(value) is int and value > 0 else -1
 
 
 def _account(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class StateDependentExploration:
     full_std: bool = True
     use_expln: bool = False
     squash: bool = False
+    sample_frequency: int = -1
+    """Steps after which the noise matrix is drawn anew; -1 for once an episode."""
     epsilon: float = 1e-6
     """Keeps the standard deviation away from zero."""
 

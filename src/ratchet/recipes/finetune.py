@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ratchet.errors import PolicyError
 from ratchet.evaluation.forgetting import ForgettingMatrix, forgetting_matrix
 from ratchet.evaluation.pawl import PawlSettings, Verdict, default_scale, judge
+from ratchet.evaluation.play import agreement
 from ratchet.learning.trainer import TrainingPlan
 from ratchet.policies.actor import Actor
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
@@ -155,7 +156,7 @@ def finetune(
     start = publish(base, session.directory / "checkpoints" / f"start-{base.id}")
     if not (session.directory / "best.json").exists():
         point(session.directory, "best", start)
-    trained = train(session, plan, name=name, kind=kind)
+    trained = train(session, plan, name=name, kind=kind, preflight=checked if plan.warmup else None)
     session.progress.note(f"trained for {trained.environment_steps:,} environment steps")
     after = play_all_modes(
         session, "result", trained.policy, task, report, deterministic=deterministic
@@ -168,7 +169,7 @@ def finetune(
         plan.mode,
         pawl,
         default_scale(chosen_before, task.maximum_return),
-        same_policy=base.id == trained.policy.id,
+        same_policy=same_function(base, trained.policy, task, chosen_before, chosen_after),
     )
     session.ledger.add_verdict(
         trained.training_id,
@@ -199,9 +200,27 @@ def finetune(
     return Outcome(
         trained=trained,
         verdict=verdict,
-        matrix=forgetting_matrix(before, {target: after}),
+        matrix=forgetting_matrix(before, {target: after}, maximum=task.maximum_return),
         target=plan.mode,
         best=best,
+    )
+
+
+def same_function(
+    first: Policy, second: Policy, task: Task, mine: Returns, theirs: Returns
+) -> bool:
+    """Return whether two policies are one function on the evaluated states.
+
+    Identical weights are. Otherwise, where every return is equal, the selection seeds are played once
+    more and every greedy action compared.
+    """
+    if first.id == second.id:
+        return True
+    if not all(np.array_equal(mine[mode], theirs[mode]) for mode in mine):
+        return False
+    return all(
+        agreement(task, Actor(first), Actor(second), selection_seeds(len(mine[mode])), mode) == 1.0
+        for mode in mine
     )
 
 

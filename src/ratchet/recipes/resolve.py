@@ -111,6 +111,8 @@ def load_policy(text: str, root: Path) -> Policy:
             raise PolicyError(f"policy {text!r}: there is no run directory {directory}")
         return read_checkpoint(follow(directory, pointer))
     path = Path(text)
+    if not path.exists() and path.suffix != ".zip" and text and (root / text).is_dir():
+        path = root / text
     if path.suffix == ".zip":
         from ratchet.policies.sb3_import import read_sb3  # noqa: PLC0415 - loads PyTorch
 
@@ -165,4 +167,5 @@ def load_player(text: str, task: Task, root: Path) -> Player:
     policy = load_policy(text, root)
     check_usable(policy)
     check_fit(policy.spec, task)
-    return Player(text, Actor(policy), policy)
+    label = Path(text).name if Path(text).exists() else text
+    return Player(label, Actor(policy), policy)

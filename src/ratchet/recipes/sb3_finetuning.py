@@ -14,7 +14,7 @@ from ratchet.learning.trainer import Budget, TrainingPlan
 from ratchet.policies.initial import new_policy
 from ratchet.policies.policy import Policy
 from ratchet.policies.scopes import scope_tensors
-from ratchet.recipes.finetune import Returns, play_all_modes, preflight
+from ratchet.recipes.finetune import Returns, play_all_modes, preflight, same_function
 from ratchet.recipes.resolve import check_usable, load_policy
 from ratchet.recipes.schema import Recipe, read_claims
 from ratchet.recipes.session import Session
@@ -33,13 +33,13 @@ class Arm:
     mode: str | None
     scope: str
     budget: int
-    repeat: int
+    seed: int
 
     @property
     def name(self) -> str:
         """Its name in the run, which is a directory name too."""
         where = "mixed" if self.mode is None else f"mode-{self.mode}"
-        return f"{where}.{self.scope}.{self.budget}.seed-{self.repeat}"
+        return f"{where}.{self.scope}.{self.budget}.seed-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,24 @@ class Prepared:
             "base": Path(recipe.base).name,
             "modes": [mode.name for mode in self.task.modes],
             "maximum_return": self.task.maximum_return,
-            "seeds": [1000 * recipe.seed + 1 + repeat for repeat in range(recipe.repeats)],
+            "seeds": self.seeds(),
             "claims": read_claims(recipe),
         }
+
+    def seeds(self) -> list[int]:
+        """Return the seeds of the repeats."""
+        return [1000 * self.recipe.seed + 1 + repeat for repeat in range(self.recipe.repeats)]
 
     def arms(self) -> Iterator[Arm]:
         """Yield the arms in the order in which they run: every arm once before any twice."""
         targets: list[str | None] = [mode.name for mode in self.task.modes]
         if self.recipe.control:
             targets.append(None)
-        for repeat in range(self.recipe.repeats):
+        for seed in self.seeds():
             for scope in self.recipe.scopes:
                 for budget in self.recipe.budgets:
                     for mode in targets:
-                        yield Arm(mode, scope, budget, repeat)
+                        yield Arm(mode, scope, budget, seed)
 
 
 def prepare(recipe: Recipe, root: Path) -> Prepared:
@@ -112,12 +116,13 @@ def run(session: Session, prepared: Prepared) -> None:
     base = prepared.base or _train_base(session, prepared)
     played = play_all_modes(session, "base", base, task, report, deterministic=recipe.deterministic)
     checked = preflight(base, task, played, deterministic=recipe.deterministic)
-    session.progress.note(f"pre-flight: {checked}")
+    if prepared.base is not None:
+        session.progress.note(f"pre-flight: {checked}")
     before = play_all_modes(
         session, "base", base, task, selection, deterministic=recipe.deterministic
     )
     for arm in prepared.arms():
-        _run_arm(session, prepared, base, before, arm, (report, selection))
+        _run_arm(session, prepared, base, before, arm, (report, selection), checked)
 
 
 def _train_base(session: Session, prepared: Prepared) -> Policy:
@@ -129,7 +134,7 @@ def _train_base(session: Session, prepared: Prepared) -> Policy:
         config=ppo_config(None, recipe.base_ppo),
         seed=recipe.seed,
     )
-    return train(session, plan, name="base", kind="train").policy
+    return train(session, plan, name="base", kind="train", latest=False).policy
 
 
 def _run_arm(
@@ -139,6 +144,7 @@ def _run_arm(
     before: Returns,
     arm: Arm,
     seed_sets: tuple[SeedSet, SeedSet],
+    checked: str,
 ) -> None:
     recipe, task = prepared.recipe, prepared.task
     plan = TrainingPlan(
@@ -150,11 +156,12 @@ def _run_arm(
         scope=arm.scope,
         mode=arm.mode,
         # Arms of one repeat share their seed, so that they differ in what is compared alone.
-        seed=1000 * recipe.seed + 1 + arm.repeat,
+        seed=arm.seed,
         warmup=True,
     )
     kind = "control" if arm.mode is None else "finetune"
-    trained = train(session, plan, name=arm.name, kind=kind, keep_state=False)
+    preflight = checked if prepared.base is not None else None
+    trained = train(session, plan, name=arm.name, kind=kind, keep_state=False, preflight=preflight)
     report, selection = seed_sets
     play_all_modes(
         session, arm.name, trained.policy, task, report, deterministic=recipe.deterministic
@@ -166,7 +173,7 @@ def _run_arm(
         {mode: after[mode] - before[mode] for mode in before},
         arm.mode,
         scale=default_scale(before, task.maximum_return),
-        same_policy=trained.policy.id == base.id,
+        same_policy=same_function(base, trained.policy, task, before, after),
     )
     session.ledger.add_verdict(
         trained.training_id,

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.learning.config import SafetyConfig
@@ -45,6 +45,14 @@ class Recipe(BaseModel):
     deterministic: bool = Field(True, description="Whether evaluation takes the likeliest action.")
     claims: str | None = Field(None, description="File of the numbers that the write-up states.")
     quick: dict[str, Any] = Field(default_factory=dict, description="What --quick changes.")
+
+    @model_validator(mode="after")
+    def _no_arm_twice(self) -> Recipe:
+        for name in ("budgets", "scopes"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} holds a value twice: {list(values)}")
+        return self
 
 
 def shipped() -> list[str]:

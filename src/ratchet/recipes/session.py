@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ratchet.errors import LedgerError
+from ratchet.errors import InputError, LedgerError
 from ratchet.ledger import queries
 from ratchet.ledger.index import update_index
 from ratchet.ledger.ledger import Ledger
@@ -142,18 +142,25 @@ def open_session(
         )
     began = time.perf_counter()
     with Ledger.open(root / LEDGER) as ledger, RunLock(directory):
+        before = queries.run(ledger, name) if begun else None
         ledger.start_run(name, name=name, kind=kind, seed=seed, task=task, recipe=recipe)
         _opened.append(name)
         session = Session(root=root, name=name, ledger=ledger, progress=progress)
-        status = "failed"
+        status, refused = "failed", False
         try:
             yield session
             status = "finished"
         except KeyboardInterrupt:
             status = "interrupted"
             raise
+        except InputError:
+            refused = before is not None
+            raise
         finally:
-            ledger.finish_run(name, status=status, wall_seconds=time.perf_counter() - began)
+            if before is not None and refused:
+                ledger.restore_run(before)
+            else:
+                ledger.finish_run(name, status=status, wall_seconds=time.perf_counter() - began)
             update_index(root, ledger)
 
 

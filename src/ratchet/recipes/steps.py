@@ -164,7 +164,14 @@ class Trained:
 
 
 def train(
-    session: Session, plan: TrainingPlan, *, name: str, kind: str, keep_state: bool = True
+    session: Session,
+    plan: TrainingPlan,
+    *,
+    name: str,
+    kind: str,
+    keep_state: bool = True,
+    latest: bool = True,
+    preflight: str | None = None,
 ) -> Trained:
     """Train as the plan says, with checkpoints and ledger rows; go on where an earlier attempt ended.
 
@@ -232,7 +239,7 @@ def train(
         spent = trainer.spent
         consistent = (trainer.policy(), trainer.state(), spent.updates, spent.steps)
         if not trainer.finished and time.perf_counter() - published > _PUBLISH_SECONDS:
-            _publish_state(session, home, identity, consistent)
+            _publish_state(session, home, identity, consistent, latest=latest)
             consistent, published = None, time.perf_counter()
 
     def totals(status: str, reason: str | None, result: Policy | None) -> None:
@@ -253,7 +260,7 @@ def train(
             wall_seconds=before.wall_seconds + time.perf_counter() - began,
             collect_seconds=spent.collect_seconds,
             learn_seconds=spent.learn_seconds,
-            safety=trainer.safety_record() | plan.safety.model_dump(),
+            safety=trainer.safety_record() | plan.safety.model_dump() | {"preflight": preflight},
         )
 
     totals("running", None, None)
@@ -267,7 +274,7 @@ def train(
         # What ends the training is what the caller hears of, also where the disk is full.
         with contextlib.suppress(RatchetError):
             if consistent is not None:
-                _publish_state(session, home, identity, consistent)
+                _publish_state(session, home, identity, consistent, latest=latest)
         with contextlib.suppress(RatchetError):
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             totals(status, status, None)
@@ -276,9 +283,16 @@ def train(
         trainer.close()
     if keep_state and consistent is not None:
         # The whole run, so that a larger budget can go on from here.
-        _publish_state(session, home, identity, consistent)
+        _publish_state(session, home, identity, consistent, latest=latest)
     path = publish(result, _result_path(home, trainer.spent.updates) if keep_state else home)
     record_policy(session, result)
+    ledger.add_checkpoint(
+        identity,
+        policy_id=result.id,
+        path=path.relative_to(session.root).as_posix(),
+        update_number=trainer.spent.updates,
+        environment_steps=trainer.spent.steps,
+    )
     totals("finished", "budget spent", result)
     row = queries.training(ledger, identity)
     if not row.frozen_unchanged:
@@ -313,7 +327,12 @@ def _latest_state(session: Session, home: Path) -> TrainingState | None:
 
 
 def _publish_state(
-    session: Session, home: Path, identity: int, made: tuple[Policy, TrainingState, int, int]
+    session: Session,
+    home: Path,
+    identity: int,
+    made: tuple[Policy, TrainingState, int, int],
+    *,
+    latest: bool,
 ) -> None:
     policy, state, updates, steps = made
     path = publish(policy, home / f"update-{updates:08d}", state=state)
@@ -325,7 +344,8 @@ def _publish_state(
         update_number=updates,
         environment_steps=steps,
     )
-    point(session.directory, "latest", path)
+    if latest:
+        point(session.directory, "latest", path)
 
 
 def _record_update(session: Session, identity: int, update: Update) -> None:

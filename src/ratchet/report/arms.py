@@ -177,6 +177,11 @@ def gather(ledger: Store, run_id: str) -> Evidence:
         before[mode] = played.returns
         lengths[mode] = played.lengths.astype(np.float64)
 
+    said_same = {
+        verdict.training_id
+        for verdict in queries.verdicts(ledger, run_id)
+        if verdict.reason.startswith("same policy")
+    }
     arms: dict[Key, list[Arm]] = {}
     for training in tuned:
         reason = _unusable(training, base_id, whole, tuple(before))
@@ -196,7 +201,7 @@ def gather(ledger: Store, run_id: str) -> Evidence:
         if any(arm.training.seed == training.seed for arm in arms.get(key, [])):
             left_out.append((training.name, "another arm has the same settings and seed"))
             continue
-        same = training.result_policy == base_id
+        same = training.result_policy == base_id or training.id in said_same
         arms.setdefault(key, []).append(Arm(training, returns, same))
 
     places = {mode: place for place, mode in enumerate(before)}

@@ -17,7 +17,7 @@ from scipy.special import chdtri, stdtrit
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.evaluation.statistics import Interval
 
-Agreement = Literal["agrees", "within its noise", "differs", "not comparable"]
+Agreement = Literal["agrees", "within its noise", "too uncertain", "differs", "not comparable"]
 
 UNITS = ("return", "change", "share", "share_change", "count", "seconds", "rate")
 """A return, a difference of returns, a share of one, a change of one, a whole number, a time, a rate."""
@@ -48,6 +48,8 @@ KINDS = (
 
 _KEYS = ("id", "claim", "stated", "unit", "measure", "where", "relation", "tolerance", "sample",
          "reason", "note")  # fmt: skip
+_WIDEST = 0.5
+"""Widest interval, as a share of the stated number, that can agree with it."""
 _ROUNDING = 1e-9
 
 
@@ -224,7 +226,7 @@ def own_interval(claim: Claim) -> Interval | None:
 def judge(claim: Claim, measured: Interval | float | None) -> Agreement:
     """Return whether the stated number agrees with the measured one.
 
-    It agrees inside the measured interval; outside of it, it is *within its noise* if the write-up's own
+    It agrees inside the measured interval, unless that is so wide that it would hold almost anything; outside of it, it is *within its noise* if the write-up's own
     few episodes explain the rest, and differs if they do not.
     """
     if claim.reason or measured is None:
@@ -243,6 +245,10 @@ def judge(claim: Claim, measured: Interval | float | None) -> Agreement:
         agrees = measured.low - slack <= claim.stated <= measured.high + slack
     else:
         agrees = abs(claim.stated - value) <= claim.tolerance + _ROUNDING
+    if agrees and isinstance(measured, Interval) and claim.relation == "equal":
+        width = measured.high - measured.low
+        if claim.stated and width > _WIDEST * abs(claim.stated):
+            return "too uncertain"
     if agrees:
         return "agrees"
     return "within its noise" if beyond_noise(own_interval(claim), measured) is False else "differs"

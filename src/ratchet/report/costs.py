@@ -11,9 +11,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ratchet.ledger import queries
+from ratchet.policies.scopes import scope_counts
+from ratchet.policies.spec import PolicySpec
 from ratchet.report.document import Block, Callout, Cell, Column, Heading, KeyValues, Table, Text
 from ratchet.report.tables import Value, count, number, seconds
-from ratchet.report.wording import group_name, together, verdict_counts
+from ratchet.report.wording import doing, group_name, together, verdict_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +69,9 @@ def cost(ledger: Store, evidence: Evidence) -> list[Block]:
         totals.insert(1, ("environment steps, executed again after a crash", count(spent.replayed)))
     if evidence.base is not None:
         totals.append(("parameters of the policy", count(evidence.base.parameter_count)))
+        if evidence.base.spec:
+            counts = scope_counts(PolicySpec.from_json(evidence.base.spec))
+            totals += [(f"parameters in scope {name}", count(n)) for name, n in counts.items()]
     blocks: list[Block] = [Heading("Cost"), KeyValues(tuple(totals), "cost-totals")]
     if rows:
         blocks.append(
@@ -76,7 +81,7 @@ def cost(ledger: Store, evidence: Evidence) -> list[Block]:
                 "same hash after as before."
             )
         )
-        blocks.append(Table("cost", _COST, tuple(rows), "One fine-tuning of each group"))
+        blocks.append(Table("cost", _COST, tuple(rows), f"One {doing(evidence)} of each group"))
     return blocks
 
 

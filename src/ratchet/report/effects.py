@@ -81,7 +81,7 @@ def measure_rows(evidence: Evidence) -> dict[Key, Row]:
                 target: {mode: group.matrix(mode) for mode in evidence.modes}
                 for target, group in groups.items()
             }
-            found = forgetting_matrix(evidence.before, after).rows
+            found = forgetting_matrix(evidence.before, after, maximum=evidence.maximum).rows
             rows.update({groups[target].key: row for target, row in found.items()})
     return rows
 

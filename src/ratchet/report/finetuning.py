@@ -18,6 +18,7 @@ from ratchet.report.forgotten import control, forgetting
 from ratchet.report.measured import claims_section
 from ratchet.report.origin import origin
 from ratchet.report.results import results, variance
+from ratchet.report.safety import safety
 from ratchet.report.summary import headline, headline_table, summary
 from ratchet.report.tables import count
 from ratchet.report.wording import base_name, doing, plural, scope_name
@@ -57,6 +58,7 @@ def finetuning_document(ledger: Store, run_id: str) -> Document:
         for scope in others:
             blocks += results(evidence, effects, scope)
         blocks += variance(evidence, effects)
+    blocks += safety(evidence)
     blocks += cost(ledger, evidence)
     blocks += verdicts(evidence)
     blocks += claims_section(evidence, effects)

@@ -12,6 +12,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ratchet.evaluation.statistics import Interval, mean_interval
+from ratchet.policies.scopes import scope_counts
+from ratchet.policies.spec import PolicySpec
 from ratchet.report.claims import Claim, judge, own_interval, read_claims
 from ratchet.report.document import Block, Cell, Column, Heading, Table, Text
 from ratchet.report.spread import deviation
@@ -38,6 +40,7 @@ _FORMATS: dict[str, Format] = {
 _TONES: Mapping[Agreement, Tone] = {
     "agrees": "good",
     "within its noise": "plain",
+    "too uncertain": "muted",
     "differs": "bad",
     "not comparable": "muted",
 }
@@ -72,7 +75,8 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
     intro += f"**{source}** states, " if source else "the write-up states, "
     intro += (
         f"**{count(judged['agrees'])} agree**, **{count(judged['within its noise'])}** are off by no "
-        f"more than their own noise explains, **{count(judged['differs'])} differ** and "
+        f"more than their own noise explains, **{count(judged['differs'])} differ**, "
+        f"{count(judged['too uncertain'])} are measured too uncertainly to tell, and "
         f"{count(judged['not comparable'])} cannot be compared. A number agrees if it lies in the 95% "
         "interval measured here, or for a count within the tolerance stated with the claim; it is within "
         "its noise if it lies outside, but both intervals together explain the gap."
@@ -124,8 +128,10 @@ def measure(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
                 return None, "the run has no base policy yet"
             return float(evidence.base.parameter_count), ""
         case "parameters_scope":
-            adapted = [t.parameters_adapted for t in evidence.trainings if t.scope == claim.scope]
-            return (float(adapted[0]), "") if adapted else (None, _absent(claim, ""))
+            if evidence.base is None or not evidence.base.spec:
+                return None, "the run has no base policy yet"
+            names = scope_counts(PolicySpec.from_json(evidence.base.spec))
+            return float(names[claim.scope or "full"]), ""
         case "base_steps":
             return _base_steps(evidence)
         case "episodes_equivalent":

@@ -205,7 +205,7 @@ def _introduction(evidence: Evidence) -> str:
         "A row compares the policy fine-tuned on a mode with "
         f"{base_name(evidence)} on that same mode."
         if evidence.run.kind == "recipe"
-        else f"Every row compares with {base_name(evidence)}, the policy before."
+        else f"Every row compares with {base_name(evidence)} as it was before."
     )
     return (
         f"{rows} Both play the same {plural(evidence.episodes, 'episode')} by seed, none of which "

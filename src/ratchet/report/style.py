@@ -98,7 +98,7 @@ figcaption { max-width: 34rem; margin-top: 0.5rem; color: var(--soft); font-size
 .pairs dd { margin: 0; font-variant-numeric: tabular-nums; }
 
 @media (min-width: 70rem) {
-  .page { display: grid; grid-template-columns: 14rem minmax(0, 50rem); gap: 3.5rem; max-width: 70rem; padding-top: 3rem; }
+  .page { display: grid; grid-template-columns: 14rem minmax(0, 62rem); gap: 3.5rem; max-width: 82rem; padding-top: 3rem; }
   .page.single { display: block; max-width: 50rem; }
   .contents { position: sticky; top: 2rem; align-self: start; max-height: calc(100vh - 4rem); overflow-y: auto;
     padding: 0; background: none; }

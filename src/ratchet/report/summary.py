@@ -146,7 +146,16 @@ def _answer(
         for (scope, budget), value in effects.averages.items()
         if scope == key.scope and budget != key.budget
     ]
-    return _kind(average), text + (f"; by {' and '.join(others)}." if others else ".")
+    unshown = [
+        group.key.target
+        for group in groups
+        if group.key.target in effects.rows[group.key].cells
+        and not effects.rows[group.key].cells[group.key.target].difference.low > 0.0
+    ]
+    kind = _kind(average)
+    if kind == "good" and unshown:
+        kind, text = "warning", f"{text}; it is not shown on {modes_name(unshown)} by itself"
+    return kind, text + (f"; by {' and '.join(others)}." if others else ".")
 
 
 def _by_mode(
@@ -191,7 +200,7 @@ def _cost(evidence: Evidence, groups: tuple[Group, ...]) -> str:
     wall = statistics.median(t.wall_seconds for t in trainings)
     total = sum(t.environment_steps for t in evidence.trainings)
     text = (
-        f"**Cost:** one fine-tuning executed {together([t.environment_steps for t in trainings])} "
+        f"**Cost:** one {doing(evidence)} executed {together([t.environment_steps for t in trainings])} "
         f"environment steps in {seconds(wall)}{' (median)' if len(trainings) > 1 else ''} and adapted "
         f"{together([t.parameters_adapted for t in trainings])} of "
         f"{together([t.parameters_total for t in trainings])} parameters"

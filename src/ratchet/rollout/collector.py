@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ratchet.errors import TaskError
 from ratchet.policies.actor import Chooser
 from ratchet.rollout.trajectory import EpisodeRecord, Provenance, Trajectory
-from ratchet.seeding import derive, training_seed
+from ratchet.seeding import episode_mode, training_seed
 from ratchet.tasks.task import Task
 
 _EXECUTED_GROWTH = 64
@@ -238,8 +238,8 @@ class Collector:
             self._seeds[copy] = seed
             if self._mode is not None:
                 self._modes[copy] = self._mode
-            elif len(self.task.modes) > 1:
-                self._modes[copy] = derive("mode", seed) % len(self.task.modes)
+            else:
+                self._modes[copy] = episode_mode(seed, len(self.task.modes))
             seeds.append(seed)
         self._steps[which] = 0
         self._returns[which] = 0.0

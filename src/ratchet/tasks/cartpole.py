@@ -243,7 +243,7 @@ class CartPoleVector(EpisodeVectorEnv):
     """
 
     def __init__(self, count: int, table: NDArray[np.float64]) -> None:
-        self.num_envs = count
+        self.num_envs, self.mode_count = count, len(table)
         high = np.array([2 * _X_LIMIT, np.inf, 2 * _ANGLE_LIMIT, np.inf], dtype=np.float32)
         self.single_observation_space = Box(-high, high, dtype=np.float32)
         self.single_action_space = Discrete(2)

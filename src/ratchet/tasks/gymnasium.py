@@ -41,7 +41,7 @@ class EnvVector(EpisodeVectorEnv):
     def __init__(self, make: MakeEnv, count: int, modes: Sequence[Mode], task: str) -> None:
         self._make = make
         self._task = task
-        self.num_envs = count
+        self.num_envs, self.mode_count = count, len(modes)
         first = self._made({})
         self._modes = [_split(mode, first, make) for mode in modes]
         self._set = {name for _, attributes in self._modes for name in attributes}

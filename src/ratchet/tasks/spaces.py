@@ -62,3 +62,5 @@ def flatten(space: Space[Any], observation: Any, out: FloatArray) -> None:
         out[int(observation) - int(space.start)] = 1.0
     else:
         out[:] = np.asarray(observation, dtype=np.float32).reshape(-1)
+        if not np.isfinite(out).all():
+            raise TaskError(f"an environment showed {observation}; every number must be finite")

@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from ratchet.errors import TaskError, did_you_mean
+from ratchet.seeding import episode_mode
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -48,6 +49,7 @@ class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as Gymnasium has it
 
     num_envs: int
+    mode_count: int = 1
     live: BoolArray
     steps_executed: int = 0
 
@@ -74,8 +76,21 @@ class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
     ) -> tuple[FloatArray, dict[str, Any]]:
-        """Begin episodes: `seed` an int or one a copy; options ``reset_mask`` and ``modes``."""
+        """Begin episodes: `seed` an int or one a copy.
+
+        Options: ``reset_mask`` bool ``(n,)`` names the copies, ``modes`` an index or ``(n,)`` of them fixes
+        their modes; without it the mode follows from the seed. ``info["mode"]`` says which it is.
+
+        Raises
+        ------
+        TaskError
+            If an option is unknown, or a mode's index is out of range.
+
+        """
         chosen = options or {}
+        for key in chosen:
+            if key not in {"reset_mask", "modes"}:
+                raise TaskError(f"reset has no option {key!r}; it has 'reset_mask' and 'modes'")
         which = np.flatnonzero(chosen.get("reset_mask", np.ones(self.num_envs, dtype=np.bool_)))
         if seed is None:
             seed = np.random.SeedSequence().entropy % (1 << 32)  # type: ignore[operator]
@@ -84,10 +99,18 @@ class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
             if isinstance(seed, int | np.integer)
             else [int(seed[copy]) for copy in which]
         )
-        modes = np.asarray(chosen.get("modes", np.zeros(self.num_envs)), dtype=np.int64)[which]
+        modes = np.array([episode_mode(each, self.mode_count) for each in seeds], dtype=np.int64)
+        if "modes" in chosen:
+            modes = np.broadcast_to(chosen["modes"], self.num_envs).astype(np.int64)[which]
+        if len(modes) and not 0 <= modes.min() <= modes.max() < self.mode_count:
+            raise TaskError(f"modes {modes.tolist()} are not in 0 … {self.mode_count - 1}")
         self.begin(which, seeds, modes)
-        masks = self.masks
-        return self.observations, {} if masks is None else {"action_mask": masks}
+        self._last_modes = getattr(self, "_last_modes", np.zeros(self.num_envs, dtype=np.int64))
+        self._last_modes[which] = modes
+        info: dict[str, Any] = {"mode": self._last_modes.copy()}
+        if self.masks is not None:
+            info["action_mask"] = self.masks
+        return self.observations, info
 
     def step(
         self, actions: NDArray[Any]
