@@ -55,12 +55,13 @@ class Prepared:
     def record(self) -> dict[str, Any]:
         """Return what the ledger keeps of the recipe."""
         recipe = self.recipe
-        return recipe.model_dump(mode="json", exclude={"quick", "claims"}) | {
+        return recipe.model_dump(mode="json", exclude={"quick", "claims", "headline"}) | {
             "base": Path(recipe.base).name,
             "modes": [mode.name for mode in self.task.modes],
             "maximum_return": self.task.maximum_return,
             "seeds": self.seeds(),
             "claims": read_claims(recipe),
+            "headline": {"scope": recipe.scopes[0], "budget": recipe.headline},
         }
 
     def seeds(self) -> list[int]:

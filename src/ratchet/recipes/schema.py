@@ -43,6 +43,7 @@ class Recipe(BaseModel):
         500, ge=2, description="Evaluation seeds per mode, played by every policy."
     )
     deterministic: bool = Field(True, description="Whether evaluation takes the likeliest action.")
+    headline: int | None = Field(None, description="The budget that the report leads with.")
     claims: str | None = Field(None, description="File of the numbers that the write-up states.")
     quick: dict[str, Any] = Field(default_factory=dict, description="What --quick changes.")
 
