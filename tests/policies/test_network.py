@@ -14,6 +14,7 @@ from ratchet.learning.config import PPOConfig
 from ratchet.learning.ppo import Batch, PolicyLossHead
 from ratchet.policies import kernels
 from ratchet.policies.actor import Actor
+from ratchet.policies.initial import new_policy
 from ratchet.policies.mlp import TorchNetwork
 from ratchet.policies.network import CompiledNetwork
 from ratchet.policies.normalizer import Normalizer
@@ -346,3 +347,20 @@ def test_networks_of_one_policy_share_nothing():
     first.parameters[:] = 0.0
     np.testing.assert_array_equal(second.parameters, second.layout.pack(policy.tensors))
     assert policy.tensors["value_net.weight"].any()
+
+
+def test_gsde_noise_is_drawn_anew_as_often_as_the_policy_says():
+    """Same features, same seed: the noise is one within a period and another in the next."""
+    for frequency, blocks in ((-1, 1), (4, 3)):
+        exploration = StateDependentExploration(sample_frequency=frequency)
+        spec = box_spec(2, 1, actor=(4,), distribution="gsde", exploration=exploration)
+        policy = new_policy(spec, 0)
+        steps = np.arange(12)
+        seen = np.ones((12, 2), dtype=np.float32)
+        drawn = (
+            Actor(policy)
+            .act(seen, None, np.full(12, 9, dtype=np.uint64), steps, deterministic=False)
+            .actions[:, 0]
+        )
+        assert len(set(drawn.tolist())) == blocks
+        assert (drawn[:4] == drawn[0]).all()

@@ -28,6 +28,11 @@ def test_same_as_pytorch(dtype):
         assert read[name].dtype == np.float32
 
 
+def test_a_plain_dictionary():
+    read = read_state_dict(saved({"plain": torch.ones(2)}))
+    np.testing.assert_array_equal(read["plain"], [1, 1])
+
+
 def test_tensors_that_share_a_storage():
     whole = torch.arange(12.0)
     from collections import OrderedDict
@@ -42,12 +47,12 @@ def test_tensors_that_share_a_storage():
     [
         b"",
         b"PK not a zip",
-        saved({"plain": torch.ones(2)}),
+        saved([torch.ones(2)]),
         saved(torch.nn.Linear(2, 2).state_dict(), _use_new_zipfile_serialization=False),
         saved({"transposed": torch.ones(2, 3).T}),
         saved({"whole": torch.ones(2, dtype=torch.int64)}),
     ],
-    ids=["empty", "damaged", "dict", "legacy", "transposed", "integers"],
+    ids=["empty", "damaged", "list", "legacy", "transposed", "integers"],
 )
 def test_another_layout_is_left_to_pytorch(content):
     with pytest.raises(OtherLayoutError):

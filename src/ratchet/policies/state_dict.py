@@ -108,7 +108,7 @@ def _read(archive: zipfile.ZipFile) -> dict[str, NDArray[np.float32]]:
     if order in archive.namelist() and archive.read(order) != b"little":
         raise OtherLayoutError("its numbers are big-endian")
     state = _Reader(io.BytesIO(archive.read(head))).load()
-    if type(state) is not _State:
+    if type(state) not in {_State, dict}:
         raise OtherLayoutError("it is no state dictionary")
     return {name: _array(name, tensor, archive, home) for name, tensor in state.items()}
 
