@@ -11,7 +11,6 @@ import numpy as np
 
 from ratchet.evaluation.comparison import Comparison, Episodes, compare_episodes
 from ratchet.evaluation.play import agreement
-from ratchet.evaluation.statistics import Summary, summarize
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
 from ratchet.recipes.steps import Played, SeedSet, evaluate
@@ -27,10 +26,6 @@ class Evaluated:
 
     player: Player
     modes: dict[str, Played]
-
-    def summaries(self, maximum: float | None) -> dict[str, Summary]:
-        """Return a summary of the returns by mode."""
-        return {mode: summarize(played.returns, maximum) for mode, played in self.modes.items()}
 
 
 def evaluate_players(
