@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ratchet.cli import options
 from ratchet.cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from ratchet.policies.spec import Spec
 
 
 def inspect(
@@ -45,10 +48,7 @@ def inspect(
         return
     spec = found.spec
     say(f"{policy}  id {found.id}  {record.get('algorithm') or 'unknown algorithm'}", "bold")
-    say(
-        f"{spec.observation} → shared {list(spec.shared)}, actor {list(spec.actor)}, "
-        f"critic {list(spec.critic)}, {spec.activation} → {spec.action}, {spec.distribution}"
-    )
+    say(f"{spec.observation} → {_network(spec)} → {spec.action}, {spec.distribution}")
     say(f"normaliser: {record.get('normalizer') or ('yes' if found.normalizer else 'none')}")
     table(
         f"{found.parameter_count:,} parameters",
@@ -74,6 +74,18 @@ def inspect(
         )
     if found.lineage:
         say("lineage: " + " ← ".join(found.lineage))
+
+
+def _network(spec: Spec) -> str:
+    from ratchet.policies.spec import PolicySpec
+
+    if isinstance(spec, PolicySpec):
+        return (
+            f"shared {list(spec.shared)}, actor {list(spec.actor)}, critic {list(spec.critic)}, "
+            f"{spec.activation}"
+        )
+    bank = f", {spec.slots} slots (temperature {spec.temperature:g})" if spec.slots else ""
+    return f"with previous action and reward, GRU of {spec.width}{bank}"
 
 
 def _why(name: str, note: str) -> str:

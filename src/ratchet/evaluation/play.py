@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import TaskError
-from ratchet.policies.actor import Chooser
+from ratchet.policies.actor import Choice, Chooser
 from ratchet.tasks.task import Task
 
 
@@ -38,12 +38,10 @@ def play(
     *,
     deterministic: bool = True,
     on_episodes: Callable[[Sequence[Episode]], None] = lambda _: None,
-    witness: Callable[[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None], None] | None = None,
 ) -> list[Episode]:
     """Play one episode a seed; return them in the order of the seeds.
 
-    `on_episodes` is told of episodes as they end. `witness` is shown the observations ``(n, size)`` of
-    each step, what was executed in them, and the masks.
+    `on_episodes` is told of episodes as they end.
 
     Raises
     ------
@@ -60,19 +58,24 @@ def play(
     waiting = copies
     steps = np.zeros(copies, dtype=np.int64)
     returns = np.zeros(copies)
+    memory = np.zeros((copies, chooser.memory), dtype=np.float32)
     done: dict[int, Episode] = {}
     executed: NDArray[Any] | None = None
     while env.live.any():
         rows = np.flatnonzero(env.live)
         seen = np.ascontiguousarray(env.observations[rows])
         masks = None if env.masks is None else env.masks[rows]
-        choice = chooser.act(seen, masks, current[rows], steps[rows], deterministic=deterministic)
-        if witness is not None:
-            witness(seen, choice.executed, masks)
+        state = memory[rows]
+        choice = chooser.act(
+            seen, masks, current[rows], steps[rows], deterministic=deterministic, state=state
+        )
         if executed is None:
             executed = np.zeros((copies, *choice.executed.shape[1:]), dtype=choice.executed.dtype)
         executed[rows] = choice.executed
         _, rewards, terminated, truncated, info = env.step(executed)
+        if chooser.memory:
+            state[:, -1] = rewards[rows]
+            memory[rows] = state
         returns += rewards
         steps[rows] += 1
         ended = np.flatnonzero(terminated | truncated)
@@ -107,31 +110,54 @@ def play(
             env.begin(again, following, np.full(len(again), index))
         steps[ended] = 0
         returns[ended] = 0.0
+        memory[ended] = 0.0
     env.close()
     return [done[int(seed)] for seed in seeds]
+
+
+class _Shadow:
+    """Plays as the first chooser, and counts how often the second would do the same."""
+
+    def __init__(self, first: Chooser, second: Chooser) -> None:
+        self.id = first.id
+        # Each has its own state; a chooser that remembers has the reward in its last column.
+        self.memory = first.memory + second.memory
+        self._first, self._second = first, second
+        self.same = self.total = 0
+
+    def act(
+        self,
+        observations: NDArray[np.float32],
+        masks: NDArray[np.bool_] | None,
+        seeds: NDArray[np.uint64],
+        steps: NDArray[np.int64],
+        *,
+        deterministic: bool,
+        state: NDArray[np.float32],
+    ) -> Choice:
+        """Choose as the first; the second sees what the first has done."""
+        mine = state[:, : self._first.memory].copy()
+        other = state[:, self._first.memory :].copy()
+        if self._first.memory and self._second.memory:
+            mine[:, -1] = other[:, -1]
+        given = (observations, masks, seeds, steps)
+        choice = self._first.act(*given, deterministic=deterministic, state=mine)
+        shadow = self._second.act(*given, deterministic=deterministic, state=other)
+        self._second.remember(other, choice.actions)
+        state[:] = np.concatenate([mine, other], axis=1)
+        equal = shadow.executed == choice.executed
+        self.same += int(equal.reshape(len(equal), -1).all(axis=1).sum())
+        self.total += len(equal)
+        return choice
+
+    def remember(self, state: NDArray[np.float32], actions: NDArray[Any]) -> None:
+        """Do nothing: both have put the actions into their states."""
 
 
 def agreement(
     task: Task, first: Chooser, second: Chooser, seeds: Sequence[int], mode: str
 ) -> float:
     """Return the fraction of states, on the first's own way, where both greedily do the same."""
-    same = total = 0
-
-    def witness(
-        seen: NDArray[Any], executed: NDArray[Any], masks: NDArray[np.bool_] | None
-    ) -> None:
-        nonlocal same, total
-        count = len(seen)
-        other = second.act(
-            seen,
-            masks,
-            np.zeros(count, dtype=np.uint64),
-            np.zeros(count, dtype=np.int64),
-            deterministic=True,
-        ).executed
-        equal = other == executed
-        same += int(equal.reshape(count, -1).all(axis=1).sum())
-        total += count
-
-    play(task, first, seeds, mode, deterministic=True, witness=witness)
-    return same / total
+    both = _Shadow(first, second)
+    play(task, both, seeds, mode, deterministic=True)
+    return both.same / both.total

@@ -63,6 +63,11 @@ class PPOConfig(BaseModel):
         gt=0,
         description="An update stops before a step once approximate KL exceeds this; 0.01 to 0.05.",
     )
+    sequence_length: int = Field(
+        default=128,
+        ge=1,
+        description="Steps that a gradient goes back through time; recurrent policies only.",
+    )
     adam_epsilon: float = Field(
         default=1e-5, gt=0, description="Keeps Adam's division away from zero."
     )
@@ -91,5 +96,62 @@ class SafetyConfig(BaseModel):
     )
     anchor: str = Field(
         default="none",
-        description="none, kl:β (KL to the frozen start) or l2sp:β (distance of the weights).",
+        description="none, kl:β (KL to the frozen start), l2sp:β (distance of the weights) or ewc:β.",
+    )
+
+
+class RoutingConfig(BaseModel):
+    """How a slot bank is trained: noise and losses on the gate's weights, all off by default.
+
+    Source: the write-up's ASTRAL. Losses are added to PPO's with the weights stated here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    slot_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Chance that a slot is left out of a training step."
+    )
+    gumbel: bool = Field(
+        default=False, description="Whether Gumbel noise perturbs the gate's logits in training."
+    )
+    specialists: tuple[float, ...] = Field(
+        default=(),
+        description="For each slot the share of random actions in the training episodes that it plays alone.",
+    )
+    hard: bool = Field(
+        default=False, description="Whether one slot is taken whole (straight-through gradient)."
+    )
+    orthogonal_init: bool = Field(
+        default=False, description="Whether the slots begin orthogonal, of length 1."
+    )
+    film_gain: float = Field(
+        default=0.0, ge=0, description="Gain of FiLM's first weights; 0 begins as the identity."
+    )
+    temperature_start: float = Field(
+        default=1.0, gt=0, description="Temperature of the gate's softmax at the first step."
+    )
+    temperature_end: float = Field(
+        default=1.0, gt=0, description="The same at the end of the budget, and in use."
+    )
+    temperature_schedule: Literal["linear", "cosine", "exponential"] = Field(
+        default="linear", description="How the temperature goes from one to the other."
+    )
+    weight_entropy: float = Field(
+        default=0.0, ge=0, description="Weight of the bonus on the entropy of each step's weights."
+    )
+    load_balance: float = Field(
+        default=0.0, ge=0, description="Weight of the bonus on the entropy of the mean weights."
+    )
+    orthogonality: float = Field(
+        default=0.0, ge=0, description="Weight of the squared cosine between different slots."
+    )
+    contrastive: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the cosine between the mean weights of different modes (labels).",
+    )
+    slot_prediction: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the error of guessing the slot from the observation alone.",
     )

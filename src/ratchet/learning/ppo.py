@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,46 +11,15 @@ from numpy.typing import NDArray
 from ratchet.learning.adam import Adam
 from ratchet.learning.advantages import normalise
 from ratchet.learning.anchors import Anchor
+from ratchet.learning.batches import Batch, Experience
 from ratchet.learning.config import PPOConfig
 from ratchet.learning.loss import PolicyLoss, categorical_loss, normal_loss, value_loss
+from ratchet.learning.routing import Routing
 from ratchet.policies.actor import exploration_scale
 from ratchet.policies.network import Network
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import Spec
 
 FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Transitions as the network sees them, ``n`` rows each: observations are normalised and flat."""
-
-    observations: FloatArray
-    actions: NDArray[Any]
-    log_probs: FloatArray
-    advantages: FloatArray
-    returns: FloatArray
-    values: FloatArray
-    masks: NDArray[np.bool_] | None = None
-    reference: FloatArray | None = None
-    """The anchor's outputs on these observations ``(n, k)``."""
-    reference_log_std: FloatArray | None = None
-
-    def __len__(self) -> int:
-        """Return the number of transitions."""
-        return len(self.observations)
-
-    def take(self, order: NDArray[np.int64]) -> Batch:
-        """Return the transitions in that order."""
-        return self._at(order)
-
-    def part(self, where: slice) -> Batch:
-        """Return neighbouring transitions, as views."""
-        return self._at(where)
-
-    def _at(self, which: Any) -> Batch:
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        chosen: dict[str, Any] = {n: None if a is None else a[which] for n, a in fields.items()}
-        return Batch(**chosen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +41,7 @@ class UpdateMetrics:
 class PolicyLossHead:
     """The policy's part of the loss for one architecture: distribution, masks and anchor."""
 
-    def __init__(
-        self, spec: PolicySpec, network: Network, config: PPOConfig, anchor: Anchor
-    ) -> None:
+    def __init__(self, spec: Spec, network: Network, config: PPOConfig, anchor: Anchor) -> None:
         self._spec, self._config = spec, config
         self._beta = anchor.beta if anchor.kind == "kl" else 0.0
         where = network.layout.slices.get("log_std")
@@ -150,33 +116,41 @@ class PolicyLossHead:
         self._d_log_std[:] = gradient
 
 
+@dataclass(frozen=True)
+class Pull:
+    """A weight anchor: ``strength / 2 * importance * (w - start)^2`` is added to the loss."""
+
+    start: FloatArray
+    strength: float
+    importance: FloatArray | float = 1.0
+
+
 def ppo_update(
     network: Network,
     optimizer: Adam,
-    batch: Batch,
+    experience: Experience,
     config: PPOConfig,
     *,
     head: PolicyLossHead,
     orders: Iterable[NDArray[np.int64]],
     learning_rate: float,
-    start: FloatArray | None = None,
-    l2sp: float = 0.0,
+    pull: Pull | None = None,
+    routing: Routing | None = None,
     critic_only: bool = False,
     tick: Callable[[], None] | None = None,
 ) -> UpdateMetrics:
-    """Update the network's parameters in place: one pass over the batch for each of `orders`.
+    """Update the network's parameters in place: one pass over the experience for each of `orders`.
 
     With ``config.target_kl`` the update ends before the first step of a mini-batch whose approximate
-    KL to the behaviour policy exceeds it. `start` ``(size,)`` and `l2sp` are the weight anchor.
+    KL to the behaviour policy exceeds it.
     """
     sums = np.zeros(8)
     count, stopped = 0, False
     for order in orders:
-        shuffled = batch.take(order)
-        for low in range(0, len(order), config.batch_size):
-            part = shuffled.part(slice(low, low + config.batch_size))
-            result = _differentiate(network, part, config, None if critic_only else head)
-            policy, squared_error = result
+        for part in experience.minibatches(order, config.batch_size):
+            policy, squared_error = _differentiate(
+                network, part, config, None if critic_only else head, routing
+            )
             if (
                 config.target_kl is not None
                 and policy is not None
@@ -184,14 +158,17 @@ def ppo_update(
             ):
                 stopped = True
                 break
-            if start is not None and l2sp > 0.0:
-                network.gradient += l2sp * (network.parameters - start)
+            if pull is not None:
+                apart = network.parameters - pull.start
+                network.gradient += pull.strength * pull.importance * apart
             norm = optimizer.step(
                 network.parameters,
                 network.gradient,
                 rate=learning_rate,
                 max_norm=config.max_grad_norm,
             )
+            if routing is not None:
+                routing.step(learning_rate, config.max_grad_norm)
             sums[0] += squared_error
             sums[1] += norm
             if policy is not None:
@@ -203,8 +180,9 @@ def ppo_update(
             break
     means = sums / max(count, 1)
     anchor_loss = float(means[7])
-    if start is not None and l2sp > 0.0:
-        anchor_loss = 0.5 * float(np.square(network.parameters - start)[optimizer.learns].sum())
+    if pull is not None:
+        apart = network.parameters - pull.start
+        anchor_loss = 0.5 * float((pull.importance * np.square(apart))[optimizer.learns].sum())
     return UpdateMetrics(
         value_loss=float(means[0]),
         gradient_norm=float(means[1]),
@@ -220,15 +198,22 @@ def ppo_update(
 
 
 def _differentiate(
-    network: Network, part: Batch, config: PPOConfig, head: PolicyLossHead | None
+    network: Network,
+    part: Batch,
+    config: PPOConfig,
+    head: PolicyLossHead | None,
+    routing: Routing | None,
 ) -> tuple[PolicyLoss | None, float]:
     """Fill the network's gradient for one mini-batch, whose advantages are ours to normalise."""
     losses: list[PolicyLoss] = []
     errors: list[float] = []
+    # A shared trunk gets the gradient of both losses; in units of the return the value's would drown
+    # the policy's.
+    weight = config.vf_coef / network.return_scale**2
 
     def value_head(values: FloatArray) -> FloatArray:
         error, gradient = value_loss(
-            values, part.returns, part.values, clip=config.clip_range_vf, weight=config.vf_coef
+            values, part.returns, part.values, clip=config.clip_range_vf, weight=weight
         )
         errors.append(error)
         return gradient
@@ -247,5 +232,6 @@ def _differentiate(
             return None
         return gradient
 
-    network.differentiate(part.observations, policy_head, value_head)
+    routing_head = None if routing is None else routing.head(part)
+    network.differentiate(part.observations, policy_head, value_head, routing_head)
     return losses[0], errors[0]

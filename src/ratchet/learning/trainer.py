@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,22 +21,32 @@ from threadpoolctl import threadpool_limits
 
 from ratchet.errors import BudgetError, PolicyError
 from ratchet.learning.adam import Adam
-from ratchet.learning.advantages import generalised_advantages
-from ratchet.learning.anchors import parse_anchor
-from ratchet.learning.config import PPOConfig, SafetyConfig
-from ratchet.learning.ppo import Batch, PolicyLossHead, UpdateMetrics, ppo_update
+from ratchet.learning.anchors import Anchor, parse_anchor
+from ratchet.learning.batches import Batch
+from ratchet.learning.config import PPOConfig, RoutingConfig, SafetyConfig
+from ratchet.learning.experience import Estimator, Method
+from ratchet.learning.fisher import STRETCH, fisher_information
+from ratchet.learning.ppo import PolicyLossHead, Pull, UpdateMetrics, ppo_update
+from ratchet.learning.routing import Routing, temperature
 from ratchet.policies.actor import Actor
 from ratchet.policies.checkpoint import TrainingState
+from ratchet.policies.low_rank import LowRankNetwork, adapter_layers
 from ratchet.policies.network import CompiledNetwork, Network
 from ratchet.policies.policy import Policy, digest
-from ratchet.policies.scopes import scope_tensors
+from ratchet.policies.recurrent import RecurrentNetwork
+from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
+from ratchet.policies.scopes import ADAPTER, scope_tensors
+from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import check_fit
-from ratchet.rollout.trajectory import EpisodeRecord, Trajectory
+from ratchet.rollout.trajectory import EpisodeRecord, Trajectory, joined
 from ratchet.seeding import derive
 from ratchet.tasks.task import Task
 
 FloatArray = NDArray[np.float32]
+
+_FISHER_STEPS, _FISHER_ENVS, _FISHER_WORKER = 4096, 8, 1_000_000
+"""What the Fisher information is estimated from, and a worker whose seeds no other has."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,14 @@ class TrainingPlan:
     device: str = "cpu"
     warmup: bool = False
     """Whether the critic may learn alone first: for a policy that is fine-tuned."""
+    method: Method = "ppo"
+    """`reinforce`: one update an episode from its discounted returns (Williams 1992)."""
+    routing: RoutingConfig | None = None
+    """How a new bank of slots is trained."""
+    rank: int = 4
+    """Of the adapters, where the scope is `adapter`."""
+    across_episodes: bool = False
+    """A flaw to measure; see `Estimator`."""
 
 
 class Trainer:
@@ -121,27 +139,53 @@ class Trainer:
         check_fit(plan.policy.spec, plan.task)
         self.plan = plan
         self.spent = Spent()
+        self.side_steps = 0
+        """Environment steps executed beside the budget, to know what the start's parameters matter."""
         self._observe = observe
         self._spec = plan.policy.spec
         self._anchor = parse_anchor(plan.safety.anchor)
-        self.scope_names = scope_tensors(self._spec, plan.scope)
-        self._network = _network(plan.policy, plan.device)
-        layout = self._network.layout
-        self._learns = layout.mask(self.scope_names)
-        critic = layout.mask([name for name in layout.order if _is_critic(name)])
-        self._critic = self._learns & critic
+        self._inner = _network(plan.policy, plan.device)
+        self._network: Network = self._inner
+        if plan.scope == ADAPTER:
+            self.scope_names = adapter_layers(self._spec)
+            self._network = LowRankNetwork(
+                self._inner, self.scope_names, plan.rank, seed=derive("adapter", plan.seed)
+            )
+            self._learns = np.ones(self._network.parameters.size, dtype=np.bool_)
+            self._critic = np.zeros_like(self._learns)
+        else:
+            self.scope_names = scope_tensors(self._spec, plan.scope)
+            layout = self._network.layout
+            self._learns = layout.mask(self.scope_names)
+            self._critic = self._learns & layout.mask([n for n in layout.order if _is_critic(n)])
+            if isinstance(self._inner, RecurrentNetwork):
+                self._inner.learns_in(self._learns)
         self._optimizer = Adam(self._learns, epsilon=plan.config.adam_epsilon)
         self._start = self._network.parameters.copy()
-        self._head = PolicyLossHead(self._spec, self._network, plan.config, self._anchor)
+        self._head = PolicyLossHead(self._spec, self._inner, plan.config, self._anchor)
         self._reference = _network(plan.policy, plan.device) if self._anchor.kind == "kl" else None
-        self._collector = Collector(
-            plan.task, plan.config.n_envs, run_seed=plan.seed, mode=plan.mode
+        self._noise = NO_NOISE
+        self._routing: Routing | None = None
+        if plan.routing is not None:
+            self._begin_routing(plan.routing)
+        self._estimator = Estimator(
+            policy=plan.policy,
+            config=plan.config,
+            method=plan.method,
+            noise=self._noise,
+            across_episodes=plan.across_episodes,
+            anchor_outputs=None if self._reference is None else self._anchor_outputs,
         )
+        copies = 1 if plan.method == "reinforce" else plan.config.n_envs
+        self._collector = Collector(plan.task, copies, run_seed=plan.seed, mode=plan.mode)
         self._warming = plan.warmup and bool(self._critic.any()) and plan.safety.warmup_fraction > 0
+        if plan.method == "reinforce":
+            self._warming = False
         self._rate_factor = 1.0
         self._warmups = self._rollbacks = 0
         self._executed_here = 0
-        self._actor = Actor(plan.policy)
+        self._pull = self._weight_anchor()
+        self._actor = self._new_actor()
 
     @property
     def finished(self) -> bool:
@@ -194,7 +238,7 @@ class Trainer:
         self._executed_here += trajectory.transitions
         self.spent.episodes += len(trajectory.episodes)
         collected = time.perf_counter()
-        batch, explained = self._returns(trajectory)
+        experience, explained = self._estimator.experience(trajectory, self._inner)
         critic_only = self._warm(explained)
         before = self._network.parameters.copy()
         moments = (self._optimizer.first.copy(), self._optimizer.second.copy())
@@ -203,16 +247,16 @@ class Trainer:
         metrics = ppo_update(
             self._network,
             self._optimizer,
-            batch,
+            experience,
             self.plan.config,
             head=self._head,
-            orders=self._orders(len(batch)),
+            orders=self._orders(experience.units),
             learning_rate=rate,
-            start=self._start,
-            l2sp=self._anchor.beta if self._anchor.kind == "l2sp" else 0.0,
+            pull=self._pull,
+            routing=self._routing,
             critic_only=critic_only,
         )
-        kl = 0.0 if critic_only else self._moved(batch)
+        kl = 0.0 if critic_only else self._moved(experience.whole())
         limit = self.plan.safety.rollback_kl
         rolled_back = not np.isfinite(self._network.parameters).all() or (
             limit is not None and not kl <= limit
@@ -224,7 +268,7 @@ class Trainer:
             self._rate_factor *= 0.5
             self._rollbacks += 1
         self.spent.updates += 1
-        self._actor = Actor(self.policy())
+        self._actor = self._new_actor()
         self.spent.collect_seconds += collected - began
         self.spent.learn_seconds += time.perf_counter() - collected
         self._observe(
@@ -242,11 +286,12 @@ class Trainer:
         )
 
     def policy(self) -> Policy:
-        """Return the policy as it is now, a child of the plan's."""
-        tensors = self._network.layout.unpack(self._network.parameters)
-        plan = self.plan
-        return plan.policy.descend(
-            tensors,
+        """Return the policy as it is now, a child of the plan's; adapters are merged into it."""
+        plan, inner = self.plan, self._inner
+        if isinstance(self._network, LowRankNetwork):
+            self._network.merge()
+        descendant = plan.policy.descend(
+            inner.layout.unpack(inner.parameters),
             source="training",
             algorithm=plan.policy.record.get("algorithm", "PPO"),
             observation_space=plan.policy.record.get("observation_space"),
@@ -257,6 +302,10 @@ class Trainer:
             updates=self.spent.updates,
             hyperparameters=plan.config.model_dump(),
         )
+        if isinstance(self._spec, RecurrentSpec) and plan.routing is not None:
+            spec = replace(self._spec, temperature=self._temperature())
+            return replace(descendant, spec=spec)
+        return descendant
 
     def frozen_hash(self, policy: Policy) -> str:
         """Return a hash over the tensors outside the scope."""
@@ -271,6 +320,9 @@ class Trainer:
             "start": self._start,
             "parameters": self._network.parameters.copy(),
         }
+        if self._routing is not None and self._routing.predictor is not None:
+            for name, array in self._routing.predictor.state().items():
+                arrays[f"predictor.{name}"] = array
         for name, array in self._collector.state().items():
             arrays[f"collector.{name}"] = array
         return TrainingState(
@@ -302,6 +354,8 @@ class Trainer:
                 "the training state belongs to a run that started from another policy"
             )
         self._network.parameters[:] = arrays["parameters"]
+        if self._routing is not None and self._routing.predictor is not None:
+            self._routing.predictor.restore(_with_prefix(arrays, "predictor."))
         self._optimizer.first[:] = arrays["adam.first"]
         self._optimizer.second[:] = arrays["adam.second"]
         self._optimizer.steps = int(state.data["adam_steps"])
@@ -310,14 +364,8 @@ class Trainer:
         self._warmups = int(state.data["warmups"])
         self._rollbacks = int(state.data["rollbacks"])
         self.spent = Spent(**state.data["spent"])
-        self._collector.restore(
-            {
-                name.removeprefix("collector."): array
-                for name, array in arrays.items()
-                if name.startswith("collector.")
-            }
-        )
-        self._actor = Actor(self.policy())
+        self._collector.restore(_with_prefix(arrays, "collector."))
+        self._actor = self._new_actor()
 
     def _left(self) -> int:
         budget = self.plan.budget
@@ -325,15 +373,24 @@ class Trainer:
         return budget.amount - used
 
     def _collect(self, tick: Callable[[int], None] | None) -> Trajectory:
-        by_steps = self.plan.budget.unit == "steps"
-        return self._collector.collect(
-            self._actor,
-            rows=self._rows() if by_steps else self.plan.config.n_steps,
-            version=self.spent.updates,
-            max_steps=self._left() if by_steps else None,
-            max_episodes=None if by_steps else self._left(),
-            tick=tick,
-        )
+        budget, config = self.plan.budget, self.plan.config
+        by_steps = budget.unit == "steps"
+        whole = self.plan.method == "reinforce"
+        parts: list[Trajectory] = []
+        left = self._left()
+        while True:
+            part = self._collector.collect(
+                self._actor,
+                rows=self._rows() if by_steps and not whole else config.n_steps,
+                version=self.spent.updates,
+                max_steps=left if by_steps else None,
+                max_episodes=None if by_steps else 1 if whole else left,
+                tick=tick,
+            )
+            parts.append(part)
+            left -= part.transitions if by_steps else 0
+            if not whole or left <= 0 or part.episodes:
+                return joined(parts)
 
     def _rows(self) -> int:
         """Return the rows of the next rollout: at most ``n_steps``, and the rest shared out evenly.
@@ -345,48 +402,81 @@ class Trainer:
         rollouts = -(-self._left() // (config.n_envs * config.n_steps))
         return -(-self._left() // (rollouts * config.n_envs))
 
-    def _returns(self, trajectory: Trajectory) -> tuple[Batch, float]:
-        """Return the transitions with advantages and returns, and the critic's explained variance."""
-        policy, config = self.plan.policy, self.plan.config
-        rows, columns, size = trajectory.observations.shape
-        seen = policy.observe(trajectory.observations.reshape(rows * columns, size))
-        values = self._network.values(seen).reshape(rows, columns)
-        bootstrap = np.zeros((rows, columns), dtype=np.float32)
-        cut = np.zeros((rows, columns), dtype=np.bool_)
-        if len(trajectory.final_index):
-            at = (trajectory.final_index[:, 0], trajectory.final_index[:, 1])
-            bootstrap[at] = self._network.values(policy.observe(trajectory.final_observations))
-            cut[at] = True
-        rewards = trajectory.rewards
-        if policy.normalizer is not None:
-            rewards = policy.normalizer.rewards(rewards)
-        advantages = generalised_advantages(
-            rewards,
-            values,
-            bootstrap,
-            trajectory.terminated,
-            cut,
-            trajectory.played,
-            gamma=config.gamma,
-            lam=config.gae_lambda,
+    def _begin_routing(self, config: RoutingConfig) -> None:
+        """Set up how the bank of slots is trained."""
+        spec, plan = self._spec, self.plan
+        if not (isinstance(spec, RecurrentSpec) and spec.slots):
+            raise PolicyError(f"a policy of kind {spec.kind!r} has no slots to route to")
+        if config.specialists and len(config.specialists) != spec.slots:
+            raise PolicyError(
+                f"specialists has {len(config.specialists)} shares and the policy {spec.slots} slots; "
+                "state one for each"
+            )
+        self._noise = GateNoise(
+            gumbel=config.gumbel,
+            slot_dropout=config.slot_dropout,
+            specialists=config.specialists,
         )
-        played = trajectory.played
-        returns = advantages + values
-        batch = Batch(
-            observations=seen.reshape(rows, columns, size)[played],
-            actions=trajectory.actions[played],
-            log_probs=trajectory.log_probs[played],
-            advantages=advantages[played],
-            returns=returns[played],
-            values=values[played],
-            masks=None if trajectory.masks is None else trajectory.masks[played],
-            **self._anchor_outputs(seen.reshape(rows, columns, size)[played]),
+        self._routing = Routing(
+            config,
+            spec.observation.size,
+            spec.slots,
+            seed=derive("slot predictor", plan.seed),
+            epsilon=plan.config.adam_epsilon,
         )
-        return batch, explained_variance(batch.values, batch.returns)
 
-    def _anchor_outputs(self, seen: FloatArray) -> dict[str, FloatArray]:
-        if self._reference is None:
-            return {}
+    def _temperature(self) -> float:
+        """Return the gate's temperature at the part of the budget that has been spent."""
+        assert self.plan.routing is not None
+        return temperature(
+            self.plan.routing, min(1.0, 1.0 - self._left() / self.plan.budget.amount)
+        )
+
+    def _new_actor(self) -> Actor | RecurrentActor:
+        """Return who plays the next rollout: the policy as it is now, with its gate's noise."""
+        policy = self.policy()
+        if isinstance(self._inner, RecurrentNetwork):
+            assert isinstance(policy.spec, RecurrentSpec)
+            self._inner.temperature = policy.spec.temperature
+            return RecurrentActor(policy, self._noise)
+        return actor_for(policy)
+
+    def _weight_anchor(self) -> Pull | None:
+        """Return what pulls the weights back to the start; `ewc` plays some episodes to know how hard."""
+        kind, beta = self._anchor.kind, self._anchor.beta
+        if kind == "l2sp":
+            return Pull(self._start, beta)
+        if kind != "ewc":
+            return None
+        if self.plan.scope == ADAPTER:
+            raise PolicyError(
+                "anchor 'ewc' weighs the policy's own parameters and scope 'adapter' has others; "
+                "choose another scope, or l2sp"
+            )
+        return Pull(self._start, beta, self._fisher())
+
+    def _fisher(self) -> FloatArray:
+        plan = self.plan
+        plain = plan.config.model_copy(update={"ent_coef": 0.0, "sequence_length": STRETCH})
+        apart = Collector(plan.task, _FISHER_ENVS, run_seed=plan.seed, worker=_FISHER_WORKER)
+        played = apart.collect(
+            actor_for(plan.policy), rows=_FISHER_STEPS // _FISHER_ENVS, version=0
+        )
+        self.side_steps = played.transitions
+        apart.env.close()
+        estimator = Estimator(policy=plan.policy, config=plain)
+        experience, _ = estimator.experience(played, self._inner)
+        through_time = isinstance(self._inner, RecurrentNetwork)
+        if through_time:
+            self._inner.learns_in(np.ones_like(self._learns))  # type: ignore[union-attr]
+        head = PolicyLossHead(self._spec, self._inner, plain, Anchor("none"))
+        found = fisher_information(self._inner, head, experience)
+        if through_time:
+            self._inner.learns_in(self._learns)  # type: ignore[union-attr]
+        return found
+
+    def _anchor_outputs(self, seen: Any) -> dict[str, FloatArray]:
+        assert self._reference is not None
         outputs, features = self._reference.outputs(seen)
         if self._spec.distribution == "categorical":
             return {"reference": outputs}
@@ -428,21 +518,23 @@ class Trainer:
         return loss.approx_kl
 
 
-def explained_variance(values: FloatArray, returns: FloatArray) -> float:
-    """Return 1 - Var(returns - values) / Var(returns), or NaN if returns do not vary."""
-    variance = float(np.var(returns, dtype=np.float64))
-    if variance == 0.0:
-        return float("nan")
-    return 1.0 - float(np.var(returns.astype(np.float64) - values)) / variance
+def _with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def _is_critic(name: str) -> bool:
     return name.startswith(("value_net.", "mlp_extractor.value_net."))
 
 
-def _network(policy: Policy, device: str) -> Network:
+def _network(policy: Policy, device: str) -> CompiledNetwork | RecurrentNetwork | Any:
+    recurrent = isinstance(policy.spec, RecurrentSpec)
     if device == "cpu":
-        return CompiledNetwork(policy)
-    from ratchet.policies.mlp import TorchNetwork  # noqa: PLC0415 - PyTorch loads for a second
+        return RecurrentNetwork(policy) if recurrent else CompiledNetwork(policy)
+    # PyTorch loads for a second.
+    if recurrent:
+        from ratchet.policies.recurrent_torch import TorchRecurrentNetwork  # noqa: PLC0415
+
+        return TorchRecurrentNetwork(policy, device)
+    from ratchet.policies.mlp import TorchNetwork  # noqa: PLC0415
 
     return TorchNetwork(policy, device)

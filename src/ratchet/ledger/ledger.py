@@ -212,3 +212,16 @@ class Ledger(TrainingWriter):
                 "UPDATE evaluations SET status = ?, wall_seconds = wall_seconds + ? WHERE id = ?",
                 (status, float(wall_seconds), evaluation_id),
             )
+
+    def add_measurement(
+        self, run_id: str, policy_id: str, *, task: str, mode: str, name: str, value: Any
+    ) -> None:
+        """Record what was measured on a policy in a mode ("" for all); a later value replaces it."""
+        with self.transaction():
+            known_run(self, run_id)
+            known_policy(self, policy_id)
+            self.write(
+                "INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET value_json = excluded.value_json",
+                (run_id, policy_id, task, mode, name, encode(value)),
+            )

@@ -18,6 +18,7 @@ from ratchet.ledger.rows import (
     EpisodeReturns,
     EpisodeRow,
     Evaluation,
+    Measurement,
     PolicyRow,
     Run,
     StepsSpent,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from ratchet.ledger.connection import Store
 
 _BOOLEANS = ("accepted", "deterministic", "frozen_unchanged")
+
+_TOGETHER = 400  # evaluations whose episodes are read at once
 
 _EVALUATIONS = """
 SELECT evaluations.*, (SELECT count(*) FROM episodes WHERE evaluation_id = evaluations.id) AS done
@@ -246,6 +249,49 @@ def evaluation_returns(ledger: Store, evaluation_id: int) -> EpisodeReturns:
     )
 
 
+def run_returns(ledger: Store, run_id: str, seed_set: str) -> dict[int, NDArray[np.float64]]:
+    """Return the returns of every whole evaluation of a run on a seed set, in the order of the seeds.
+
+    This reads millions of episodes in seconds. An evaluation that misses episodes is left out.
+
+    Parameters
+    ----------
+    ledger : Store
+        The ledger.
+    run_id : str
+        The run.
+    seed_set : str
+        Which of its seed sets.
+
+    Returns
+    -------
+    dict of int to array
+        By evaluation id, `[episodes]` each. Evaluations with one `seed_hash` have the same seeds in
+        the same places.
+
+    """
+    planned = ledger.rows(
+        "SELECT id, episodes FROM evaluations WHERE run_id = ? AND seed_set = ? ORDER BY id",
+        (run_id, seed_set),
+    )
+    returns: dict[int, NDArray[np.float64]] = {}
+    # A few hundred evaluations at a time: rows of a whole study would fill the memory.
+    for start in range(0, len(planned), _TOGETHER):
+        chunk = planned[start : start + _TOGETHER]
+        found = ledger.rows(
+            "SELECT evaluation_id, return FROM episodes WHERE evaluation_id BETWEEN ? AND ? "
+            "ORDER BY evaluation_id, seed",
+            (chunk[0]["id"], chunk[-1]["id"]),
+        )
+        identities = np.array([row[0] for row in found], np.int64)
+        values = np.array([row[1] for row in found], np.float64)
+        for row in chunk:
+            first, last = np.searchsorted(identities, [row["id"], row["id"] + 1])
+            if last - first == row["episodes"]:
+                returns[row["id"]] = values[first:last].copy()
+    return returns
+
+
 def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
     """Return an evaluation's episodes whole, with action hashes and metrics, in the order of the seeds."""
     found = ledger.rows(
@@ -272,6 +318,15 @@ def verdicts(ledger: Store, run_id: str) -> list[Verdict]:
         (run_id,),
     )
     return [Verdict(**_record(row)) for row in found]
+
+
+def measurements(ledger: Store, run_id: str) -> list[Measurement]:
+    """Return what a run measured on policies, ordered by name, policy and mode."""
+    found = ledger.rows(
+        "SELECT * FROM measurements WHERE run_id = ? ORDER BY name, policy_id, task, mode",
+        (run_id,),
+    )
+    return [Measurement(**_record(row)) for row in found]
 
 
 def steps_spent(ledger: Store, run_id: str) -> StepsSpent:

@@ -151,6 +151,18 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """Something measured on a policy beside its episodes; `mode` is empty for all modes together."""
+
+    run_id: str
+    policy_id: str
+    task: str
+    mode: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
 class StepsSpent:
     """Environment steps that a run executed."""
 

@@ -7,6 +7,7 @@ a single action.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from ratchet.policies.spec import ActionSpec, PolicySpec
 FloatArray = NDArray[np.float32]
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)
 _NO_MASK = np.empty((0, 0), dtype=np.bool_)
+_NO_STATE = np.empty((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,15 @@ class Choice:
 
 
 class Chooser(Protocol):
-    """Anything that plays: a learned policy, the random one, a heuristic."""
+    """Anything that plays: a learned policy, the random one, a heuristic.
+
+    One that remembers has a state of `memory` numbers for every environment. The caller keeps it: zeros when
+    an episode begins, handed to `act`, which moves it on in place, and the step's reward put into the last
+    column afterwards.
+    """
 
     id: str
+    memory: int
 
     def act(
         self,
@@ -50,8 +58,13 @@ class Chooser(Protocol):
         steps: NDArray[np.int64],
         *,
         deterministic: bool,
+        state: FloatArray,
     ) -> Choice:
         """Choose for ``(n, size)`` flat observations; `seeds` and `steps` ``(n,)`` name the noise."""
+        ...
+
+    def remember(self, state: FloatArray, actions: NDArray[Any]) -> None:
+        """Put into the state that these ``actions`` were done in the step just chosen for."""
         ...
 
 
@@ -104,25 +117,71 @@ def execute(action: ActionSpec, actions: NDArray[Any], *, squash: bool = False) 
     return clipped
 
 
+def transposed(policy: Policy, names: Sequence[str]) -> FloatArray:
+    """Return tensors of one trunk, weight and bias by turns, as `kernels.act` wants them."""
+    parts = [np.ascontiguousarray(policy.tensors[name].T).ravel() for name in names]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def choose_categorical(
+    action: ActionSpec,
+    logits: FloatArray,
+    masks: NDArray[np.bool_] | None,
+    seeds: NDArray[np.uint64],
+    steps: NDArray[np.int64],
+    *,
+    deterministic: bool,
+) -> Choice:
+    """Choose by logits ``(n, k)``.
+
+    Raises
+    ------
+    PolicyError
+        If a row's mask leaves no legal action.
+
+    """
+    count = len(logits)
+    actions, log_probs = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.float32)
+    legal = _NO_MASK if masks is None else masks
+    stuck = kernels.choose_discrete(logits, legal, seeds, steps, deterministic, actions, log_probs)
+    if stuck >= 0:
+        raise PolicyError(f"environment {stuck} offers no legal action: its mask is all false")
+    return Choice(actions, execute(action, actions), log_probs)
+
+
+def choose_gaussian(
+    action: ActionSpec,
+    means: FloatArray,
+    log_std: FloatArray,
+    seeds: NDArray[np.uint64],
+    steps: NDArray[np.int64],
+    *,
+    deterministic: bool,
+) -> Choice:
+    """Choose by means ``(n, k)`` and log standard deviations ``(k,)``."""
+    drawn, log_probs = np.empty_like(means), np.empty(len(means), dtype=np.float32)
+    std = np.broadcast_to(np.exp(log_std), means.shape)
+    kernels.choose_box(means, std, seeds, steps, deterministic, drawn, log_probs)
+    return Choice(drawn, execute(action, drawn), log_probs)
+
+
 class Actor:
-    """A learned policy, ready to play: a snapshot of its weights, laid out for acting."""
+    """A multilayer perceptron, ready to play: a snapshot of its weights, laid out for acting."""
+
+    memory = 0
 
     def __init__(self, policy: Policy) -> None:
         self.id = policy.id
         self.policy = policy
         spec = policy.spec
+        assert isinstance(spec, PolicySpec)
+        self._spec = spec
         self._activation = kernels.ACTIVATIONS[spec.activation]
         names = trunk_tensors(spec)
         self._sizes = {
             name: np.array(sizes, dtype=np.int64) for name, sizes in trunk_sizes(spec).items()
         }
-        self._trunks = {
-            name: np.concatenate(
-                [np.ascontiguousarray(policy.tensors[t].T).ravel() for t in names[name]]
-            ).astype(np.float32)
-            for name in names
-            if names[name]
-        }
+        self._trunks = {name: transposed(policy, names[name]) for name in names if names[name]}
         if "log_std" in policy.tensors:
             self._log_std = policy.tensors["log_std"]
 
@@ -138,6 +197,7 @@ class Actor:
         steps: NDArray[np.int64],
         *,
         deterministic: bool,
+        state: FloatArray = _NO_STATE,  # noqa: ARG002 - it remembers nothing
     ) -> Choice:
         """Choose for ``(n, size)`` flat raw observations.
 
@@ -147,57 +207,47 @@ class Actor:
             If a row's mask leaves no legal action.
 
         """
-        spec = self.policy.spec
-        count = len(observations)
-        log_probs = np.empty(count, dtype=np.float32)
+        spec = self._spec
         features = self._features(observations)
         if spec.distribution == "categorical":
             logits = self._run("actor", features, _NO_ROWS)
-            actions = np.empty(count, dtype=np.int64)
-            stuck = kernels.choose_discrete(
-                logits,
-                _NO_MASK if masks is None else masks,
-                seeds,
-                steps,
-                deterministic,
-                actions,
-                log_probs,
+            return choose_categorical(
+                spec.action, logits, masks, seeds, steps, deterministic=deterministic
             )
-            if stuck >= 0:
-                raise PolicyError(
-                    f"environment {stuck} offers no legal action: its mask is all false"
-                )
-            return Choice(actions, execute(spec.action, actions), log_probs)
-        drawn = np.empty((count, spec.action.size), dtype=np.float32)
-        squash = False
         if spec.distribution == "gaussian":
             means = self._run("actor", features, _NO_ROWS)
-            std = np.broadcast_to(np.exp(self._log_std), means.shape)
-            kernels.choose_box(means, std, seeds, steps, deterministic, drawn, log_probs)
-        else:
-            assert spec.exploration is not None
-            squash = spec.exploration.squash
-            latent = np.empty((count, self._sizes["actor"][-2]), dtype=np.float32)
-            means = self._run("actor", features, latent)
-            scale = np.ascontiguousarray(
-                np.broadcast_to(
-                    exploration_scale(self._log_std, use_expln=spec.exploration.use_expln),
-                    (latent.shape[1], spec.action.size),
-                )
+            return choose_gaussian(
+                spec.action, means, self._log_std, seeds, steps, deterministic=deterministic
             )
-            kernels.choose_state_dependent(
-                means,
-                latent,
-                scale,
-                spec.exploration.epsilon,
-                spec.exploration.sample_frequency,
-                seeds,
-                steps,
-                deterministic,
-                drawn,
-                log_probs,
+        assert spec.exploration is not None
+        count = len(observations)
+        log_probs = np.empty(count, dtype=np.float32)
+        drawn = np.empty((count, spec.action.size), dtype=np.float32)
+        latent = np.empty((count, self._sizes["actor"][-2]), dtype=np.float32)
+        means = self._run("actor", features, latent)
+        scale = np.ascontiguousarray(
+            np.broadcast_to(
+                exploration_scale(self._log_std, use_expln=spec.exploration.use_expln),
+                (latent.shape[1], spec.action.size),
             )
+        )
+        kernels.choose_state_dependent(
+            means,
+            latent,
+            scale,
+            spec.exploration.epsilon,
+            spec.exploration.sample_frequency,
+            seeds,
+            steps,
+            deterministic,
+            drawn,
+            log_probs,
+        )
+        squash = spec.exploration.squash
         return Choice(drawn, execute(spec.action, drawn, squash=squash), log_probs)
+
+    def remember(self, state: FloatArray, actions: NDArray[Any]) -> None:
+        """Do nothing: it remembers nothing."""
 
     def _features(self, observations: FloatArray) -> FloatArray:
         seen = np.ascontiguousarray(self.policy.observe(observations))

@@ -41,7 +41,7 @@ from ratchet.policies.durable import (
 )
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import read_spec
 
 FORMAT = 1
 """Version of the layout; a reader refuses one that it does not know."""
@@ -239,7 +239,7 @@ def read_checkpoint(directory: Path) -> Policy:
         statistics = {name: arrays.pop(name) for name in list(arrays) if "normalizer." in name}
         settings = described["normalizer"]
         policy = Policy(
-            spec=PolicySpec.from_json(described["spec"]),
+            spec=read_spec(described["spec"]),
             tensors=arrays,
             normalizer=None if settings is None else Normalizer.restore(settings, statistics),
             lineage=tuple(described["lineage"]),

@@ -1,4 +1,8 @@
-"""How a policy begins: orthogonal weights, as Stable-Baselines3's ``MlpPolicy`` has them."""
+"""How a policy begins: orthogonal weights, as Stable-Baselines3's ``MlpPolicy`` has them.
+
+A slot bank begins near zero and its FiLM as the identity, as in the write-up, so that a new policy with
+slots acts as the one without them.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.policies.policy import Policy
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import Spec
 
 _HEAD_GAINS = {"action_net.weight": 0.01, "value_net.weight": 1.0}
 
 
-def new_policy(spec: PolicySpec, seed: int) -> Policy:
+def new_policy(
+    spec: Spec, seed: int, *, orthogonal_slots: bool = False, film_gain: float = 0.0
+) -> Policy:
     """Return a policy of that architecture with fresh weights.
 
-    Weights are orthogonal with gain √2 in the trunks, 0.01 in the action head and 1 in the value head;
-    biases and log standard deviations are zero.
+    Weights are orthogonal with gain √2 in the trunks, 1 in a GRU (each gate by itself), 0.01 in the action
+    head and 1 in the value head; biases and log standard deviations are zero. Slots are normal with deviation
+    0.02, or with `orthogonal_slots` orthogonal of length 1; FiLM starts with scale 1 and shift 0, from which
+    slots move it with `film_gain`.
     """
     generator = np.random.default_rng(seed)
     tensors: dict[str, NDArray[np.float32]] = {}
     for name, shape in spec.tensor_shapes().items():
-        if len(shape) == 2 and name != "log_std":
+        if name == "slots":
+            tensors[name] = (
+                _orthogonal((shape[0], shape[1]), 1.0, generator)
+                if orthogonal_slots
+                else (0.02 * generator.standard_normal(shape)).astype(np.float32)
+            )
+        elif name.startswith("gru.weight"):
+            wide = shape[1]
+            gates = [_orthogonal((wide, wide), 1.0, generator) for _ in range(3)]
+            tensors[name] = np.concatenate(gates)
+        elif name == "film.2.weight":
+            tensors[name] = _orthogonal((shape[0], shape[1]), film_gain, generator)
+        elif name == "film.2.bias":
+            tensors[name] = np.repeat([1.0, 0.0], shape[0] // 2).astype(np.float32)
+        elif len(shape) == 2 and name != "log_std":
             gain = _HEAD_GAINS.get(name, math.sqrt(2.0))
             tensors[name] = _orthogonal((shape[0], shape[1]), gain, generator)
         else:

@@ -133,7 +133,26 @@ def act(
                 o1[c] = bias[c]
                 o2[c] = bias[c]
                 o3[c] = bias[c]
-            for i in range(wide):
+            # Four inputs at a time, so that an output is loaded and stored once for four products; the
+            # sum still goes from the first input to the last.
+            whole = wide - wide % 4
+            for i in range(0, whole, 4):
+                a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
+                b0, b1, b2, b3 = here[0, i + 1], here[1, i + 1], here[2, i + 1], here[3, i + 1]
+                c0, c1, c2, c3 = here[0, i + 2], here[1, i + 2], here[2, i + 2], here[3, i + 2]
+                d0, d1, d2, d3 = here[0, i + 3], here[1, i + 3], here[2, i + 3], here[3, i + 3]
+                for c in range(high):
+                    u, v, w, z = (
+                        weight[i, c],
+                        weight[i + 1, c],
+                        weight[i + 2, c],
+                        weight[i + 3, c],
+                    )
+                    o0[c] = (((o0[c] + a0 * u) + b0 * v) + c0 * w) + d0 * z
+                    o1[c] = (((o1[c] + a1 * u) + b1 * v) + c1 * w) + d1 * z
+                    o2[c] = (((o2[c] + a2 * u) + b2 * v) + c2 * w) + d2 * z
+                    o3[c] = (((o3[c] + a3 * u) + b3 * v) + c3 * w) + d3 * z
+            for i in range(whole, wide):
                 a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
                 for c in range(high):
                     w = weight[i, c]

@@ -10,8 +10,9 @@ from torch import nn
 
 from ratchet.errors import PolicyError
 from ratchet.policies.actor import trunk_tensors
-from ratchet.policies.network import FloatArray, Layout, PolicyHead, ValueHead
+from ratchet.policies.network import FloatArray, Layout, PolicyHead, RoutingHead, ValueHead
 from ratchet.policies.policy import Policy
+from ratchet.policies.spec import PolicySpec
 
 _ACTIVATIONS = {
     "tanh": torch.tanh,
@@ -26,6 +27,7 @@ class ActorCritic(nn.Module):
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()
+        assert isinstance(policy.spec, PolicySpec)
         self._names = trunk_tensors(policy.spec)
         self._activation: Any = _ACTIVATIONS[policy.spec.activation]
         for name, array in policy.tensors.items():
@@ -76,6 +78,8 @@ class TorchNetwork:
 
     """
 
+    return_scale = 1.0
+
     def __init__(self, policy: Policy, device: str) -> None:
         self.layout = Layout(policy)
         self.parameters = self.layout.pack(policy.tensors)
@@ -100,7 +104,11 @@ class TorchNetwork:
         return self._host(outputs), self._host(features)
 
     def differentiate(
-        self, x: FloatArray, policy_head: PolicyHead | None, value_head: ValueHead
+        self,
+        x: FloatArray,
+        policy_head: PolicyHead | None,
+        value_head: ValueHead,
+        routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
         self._upload()

@@ -2,14 +2,14 @@
 
 The loss is a function over arrays (`ratchet.learning.loss`); a network only carries arrays forward and
 gradients backward. So there is one loss, one optimizer and one meaning of a scope for every network and
-device: `CompiledNetwork` here, and `ratchet.policies.mlp.TorchNetwork` for accelerators.
+device: `CompiledNetwork` here, `RecurrentNetwork`, and for accelerators those of `mlp` and `recurrent_torch`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ratchet.policies import kernels
 from ratchet.policies.actor import trunk_sizes, trunk_tensors
 from ratchet.policies.policy import Policy, Tensors
+from ratchet.policies.spec import PolicySpec
 
 FloatArray = NDArray[np.float32]
 
@@ -31,16 +32,16 @@ leaves the actor without one."""
 ValueHead = Callable[[FloatArray], FloatArray]
 """From values ``(n,)`` to their gradient ``(n,)``."""
 
+RoutingHead = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""From a gate's weights ``(n, slots)`` and its slots ``(slots, width)`` to the gradients of both."""
+
 
 class Layout:
     """Where each named tensor lies in the flat vector."""
 
     def __init__(self, policy: Policy) -> None:
-        names = trunk_tensors(policy.spec)
-        self.order = [*names["shared"], *names["actor"], *names["critic"]]
-        if "log_std" in policy.tensors:
-            self.order.append("log_std")
         self.shapes = policy.spec.tensor_shapes()
+        self.order = list(self.shapes)
         self.slices: dict[str, slice] = {}
         offset = 0
         for name in self.order:
@@ -75,28 +76,38 @@ class Layout:
 
 
 class Network(Protocol):
-    """What the learner needs of a network."""
+    """What the learner needs of a network.
+
+    What it sees, `x`, is ``(n, size)`` observations for a perceptron and `Sequences` for a recurrent network;
+    either way its outputs have one row for each transition.
+    """
 
     layout: Layout
     parameters: FloatArray
     gradient: FloatArray
+    return_scale: float
+    """About the size of a return; the error of values is measured in it."""
 
-    def values(self, x: FloatArray) -> FloatArray:
-        """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
+    def values(self, x: Any) -> FloatArray:
+        """Return values ``(n,)`` of what the network sees."""
         ...
 
-    def outputs(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def outputs(self, x: Any) -> tuple[FloatArray, FloatArray]:
         """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
         ...
 
     def differentiate(
-        self, x: FloatArray, policy_head: PolicyHead | None, value_head: ValueHead
+        self,
+        x: Any,
+        policy_head: PolicyHead | None,
+        value_head: ValueHead,
+        routing_head: RoutingHead | None = None,
     ) -> None:
-        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
+        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch."""
         ...
 
 
-class _Trunk:
+class Trunk:
     """One trunk's slice of the parameters, with the memory that its passes need."""
 
     def __init__(
@@ -160,17 +171,20 @@ class CompiledNetwork:
     taken in one order, and results do not depend on timing.
     """
 
+    return_scale = 1.0
+
     def __init__(self, policy: Policy) -> None:
         spec = policy.spec
+        assert isinstance(spec, PolicySpec)
         self.layout = Layout(policy)
         self.parameters = self.layout.pack(policy.tensors)
         self.gradient = np.zeros_like(self.parameters)
         activation = kernels.ACTIVATIONS[spec.activation]
         names, sizes = trunk_tensors(spec), trunk_sizes(spec)
 
-        def trunk(name: str, *, activate_last: bool = False) -> _Trunk:
+        def trunk(name: str, *, activate_last: bool = False) -> Trunk:
             where = self.layout.span(names[name])
-            return _Trunk(
+            return Trunk(
                 sizes[name],
                 self.parameters[where],
                 self.gradient[where],
@@ -194,7 +208,11 @@ class CompiledNetwork:
         return outputs, self._actor.features(seen).copy()
 
     def differentiate(
-        self, x: FloatArray, policy_head: PolicyHead | None, value_head: ValueHead
+        self,
+        x: FloatArray,
+        policy_head: PolicyHead | None,
+        value_head: ValueHead,
+        routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
         if self._shared is None:

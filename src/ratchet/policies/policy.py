@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
 from ratchet.policies.normalizer import Normalizer
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import Spec
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -38,7 +38,7 @@ class Policy:
     field of an imported file), `hyperparameters`, `score` (what its file says it scores) and so on.
     """
 
-    spec: PolicySpec
+    spec: Spec
     tensors: Tensors
     normalizer: Normalizer | None = None
     lineage: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
 from ratchet.policies.sb3_import import HYPERPARAMETERS
 from ratchet.policies.sb3_spaces import bounds
-from ratchet.policies.spec import ActionSpec, ObservationSpec
+from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 
 VERSION = "2.3.0"
 """The version whose layout is written; later ones read it."""
@@ -162,7 +162,9 @@ def _separate(policy: Policy) -> tuple[dict[str, Any], list[int], list[int]]:
 
     Stable-Baselines3 has no shared layers since 1.8; two equal copies act the same.
     """
-    depth = len(policy.spec.shared)
+    spec = policy.spec
+    assert isinstance(spec, PolicySpec)
+    depth = len(spec.shared)
     tensors: dict[str, Any] = {}
     for name, array in policy.tensors.items():
         if name.startswith(_SHARED):
@@ -174,8 +176,7 @@ def _separate(policy: Policy) -> tuple[dict[str, Any], list[int], list[int]]:
             tensors[f"mlp_extractor.{net}.{int(index) + 2 * depth}.{part}"] = array
         else:
             tensors[name] = array
-    shared = policy.spec.shared
-    return tensors, [*shared, *policy.spec.actor], [*shared, *policy.spec.critic]
+    return tensors, [*spec.shared, *spec.actor], [*spec.shared, *spec.critic]
 
 
 def _policy_arguments(policy: Policy, actor: list[int], critic: list[int]) -> dict[str, Any]:

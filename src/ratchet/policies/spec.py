@@ -1,5 +1,8 @@
 """What a policy is made of: the shapes of its observation, action and network. No arrays here.
 
+There are two kinds of network: a multilayer perceptron (`PolicySpec`), and a recurrent one with or without
+a bank of slots (`RecurrentSpec`).
+
 A spec is frozen JSON-able data; with the tensors that it names it determines the policy. Tensors are
 named as Stable-Baselines3 names them (``mlp_extractor.policy_net.0.weight``, ``action_net.bias``,
 ``log_std``), because that is what users' files and scripts already say.
@@ -120,31 +123,127 @@ class PolicySpec:
         """Return the spec as plain JSON data."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> PolicySpec:
-        """Return the spec that `to_json` wrote; refuse what is not one.
 
-        Raises
-        ------
-        PolicyError
-            If a field is missing, unknown or of the wrong kind.
+@dataclass(frozen=True, kw_only=True)
+class RecurrentSpec:
+    """Architecture of a recurrent actor-critic, with a bank of slots if `slots` is positive.
 
-        """
-        try:
-            fields = dict(data)
-            observation = dict(fields.pop("observation"))
-            observation["shape"] = tuple(observation.get("shape", ()))
-            action = dict(fields.pop("action"))
-            for key in ("shape", "low", "high"):
-                action[key] = tuple(action.get(key, ()))
-            for key in ("shared", "actor", "critic"):
-                fields[key] = tuple(fields[key])
-            exploration = fields.pop("exploration", None)
-            return cls(
-                observation=ObservationSpec(**observation),
-                action=ActionSpec(**action),
-                exploration=StateDependentExploration(**exploration) if exploration else None,
-                **fields,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PolicyError(f"the policy's architecture cannot be read: {error}") from error
+    It sees (observation, previous action, previous reward): linear and ReLU to `width`, a GRU of `width`
+    (Cho et al. 2014), then one hidden layer of `width` for the action and one for the value.
+
+    With slots (ASTRAL, after the write-up) a gate ``width -> width -> slots`` weighs the bank by a softmax
+    with `temperature`; the mixture goes through ``width -> width -> 2 width`` to a scale and a shift of the
+    GRU's output (FiLM; Perez et al. 2018), and the heads see the modulated output alone.
+    """
+
+    observation: ObservationSpec
+    action: ActionSpec
+    width: int = 64
+    slots: int = 0
+    temperature: float = 1.0
+    """Of the gate's softmax, when the policy is used."""
+    hard: bool = False
+    """Whether the slot of the largest weight is taken whole."""
+    return_scale: float = 100.0
+    """The value head's output times this is the value: about the size of a discounted return, so that the
+    value's gradient does not drown the policy's in the trunk that they share."""
+    distribution: Literal["categorical", "gaussian"] = "categorical"
+    masked: bool = False
+
+    @property
+    def kind(self) -> Literal["recurrent", "astral"]:
+        """`astral` if there are slots."""
+        return "astral" if self.slots else "recurrent"
+
+    @property
+    def activation(self) -> Activation:
+        """What follows every hidden layer."""
+        return "relu"
+
+    @property
+    def exploration(self) -> None:
+        """No state-dependent exploration: its features would be recurrent."""
+        return
+
+    @property
+    def input_size(self) -> int:
+        """Width of (observation, previous action, previous reward)."""
+        return self.observation.size + self.action.size + 1
+
+    @property
+    def memory(self) -> int:
+        """Width of a row of state: the GRU's output, the previous action, the previous reward."""
+        return self.width + self.action.size + 1
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor, by name, in the order of the forward pass."""
+        wide = self.width
+        shapes: dict[str, tuple[int, ...]] = {
+            "encoder.0.weight": (wide, self.input_size),
+            "encoder.0.bias": (wide,),
+            "gru.weight_ih": (3 * wide, wide),
+            "gru.bias_ih": (3 * wide,),
+            "gru.weight_hh": (3 * wide, wide),
+            "gru.bias_hh": (3 * wide,),
+        }
+
+        def linear(name: str, out: int) -> None:
+            shapes[f"{name}.weight"] = (out, wide)
+            shapes[f"{name}.bias"] = (out,)
+
+        if self.slots:
+            linear("gate.0", wide)
+            linear("gate.2", self.slots)
+            shapes["slots"] = (self.slots, wide)
+            linear("film.0", wide)
+            linear("film.2", 2 * wide)
+        linear("mlp_extractor.policy_net.0", wide)
+        linear("action_net", self.action.size)
+        linear("mlp_extractor.value_net.0", wide)
+        linear("value_net", 1)
+        if self.distribution == "gaussian":
+            shapes["log_std"] = (self.action.size,)
+        return shapes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain JSON data."""
+        return {**asdict(self), "kind": self.kind}
+
+
+Spec = PolicySpec | RecurrentSpec
+
+
+def read_spec(data: Mapping[str, Any]) -> Spec:
+    """Return the spec that `to_json` wrote; refuse what is not one.
+
+    Raises
+    ------
+    PolicyError
+        If a field is missing, unknown or of the wrong kind.
+
+    """
+    try:
+        fields = dict(data)
+        observation = dict(fields.pop("observation"))
+        observation["shape"] = tuple(observation.get("shape", ()))
+        action = dict(fields.pop("action"))
+        for key in ("shape", "low", "high"):
+            action[key] = tuple(action.get(key, ()))
+        spaces: dict[str, Any] = {
+            "observation": ObservationSpec(**observation),
+            "action": ActionSpec(**action),
+        }
+        if fields.get("kind") in {"recurrent", "astral"}:
+            # The kind follows from the slots.
+            del fields["kind"]
+            return RecurrentSpec(**spaces, **fields)
+        for key in ("shared", "actor", "critic"):
+            fields[key] = tuple(fields[key])
+        exploration = fields.pop("exploration", None)
+        return PolicySpec(
+            **spaces,
+            exploration=StateDependentExploration(**exploration) if exploration else None,
+            **fields,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise PolicyError(f"the policy's architecture cannot be read: {error}") from error

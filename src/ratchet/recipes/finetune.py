@@ -19,9 +19,9 @@ from ratchet.evaluation.forgetting import ForgettingMatrix, forgetting_matrix
 from ratchet.evaluation.pawl import PawlSettings, Verdict, default_scale, judge
 from ratchet.evaluation.play import agreement
 from ratchet.learning.trainer import TrainingPlan
-from ratchet.policies.actor import Actor
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent_actor import actor_for
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
 from ratchet.recipes.steps import Played, SeedSet, Trained, evaluate, train
@@ -71,7 +71,7 @@ def play_all_modes(
     deterministic: bool = True,
 ) -> Returns:
     """Evaluate on every mode of the task; return the returns by mode."""
-    player = Player(label, Actor(policy), policy)
+    player = Player(label, actor_for(policy), policy)
     session.progress.stage(f"evaluating {label}", len(task.modes) * len(seeds.seeds))
     played: dict[str, Played] = {
         mode.name: evaluate(session, player, task, mode.name, seeds, deterministic=deterministic)
@@ -219,7 +219,8 @@ def same_function(
     if not all(np.array_equal(mine[mode], theirs[mode]) for mode in mine):
         return False
     return all(
-        agreement(task, Actor(first), Actor(second), selection_seeds(len(mine[mode])), mode) == 1.0
+        agreement(task, actor_for(first), actor_for(second), selection_seeds(len(mine[mode])), mode)
+        == 1.0
         for mode in mine
     )
 

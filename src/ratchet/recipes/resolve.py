@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
 from ratchet.policies import kernels
-from ratchet.policies.actor import Actor, Choice, Chooser
+from ratchet.policies.actor import Choice, Chooser
 from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
 from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent_actor import actor_for
 from ratchet.rollout.fit import check_fit
 from ratchet.tasks.task import Task
 
@@ -23,7 +25,14 @@ BUILT_IN = {
 }
 
 
-class _RandomChooser:
+class _Memoryless:
+    memory = 0
+
+    def remember(self, state: NDArray[np.float32], actions: NDArray[Any]) -> None:
+        """Do nothing: it remembers nothing."""
+
+
+class _RandomChooser(_Memoryless):
     """Chooses every legal action with the same probability, from the episode's own noise."""
 
     id = "random"
@@ -43,6 +52,7 @@ class _RandomChooser:
         steps: NDArray[np.int64],
         *,
         deterministic: bool,  # noqa: ARG002 - a random policy has no greedy side
+        state: NDArray[np.float32],  # noqa: ARG002
     ) -> Choice:
         """Choose for ``(n, size)`` observations."""
         count = len(observations)
@@ -62,7 +72,7 @@ class _RandomChooser:
         return Choice(drawn, drawn, nan)
 
 
-class _HeuristicChooser:
+class _HeuristicChooser(_Memoryless):
     """Plays the task's hand-written policy."""
 
     id = "heuristic"
@@ -80,6 +90,7 @@ class _HeuristicChooser:
         steps: NDArray[np.int64],  # noqa: ARG002
         *,
         deterministic: bool,  # noqa: ARG002
+        state: NDArray[np.float32],  # noqa: ARG002
     ) -> Choice:
         """Choose for ``(n, size)`` observations."""
         actions = self._choose(observations)
@@ -168,4 +179,4 @@ def load_player(text: str, task: Task, root: Path) -> Player:
     check_usable(policy)
     check_fit(policy.spec, task)
     label = Path(text).name if Path(text).exists() else text
-    return Player(label, Actor(policy), policy)
+    return Player(label, actor_for(policy), policy)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ratchet.ledger import queries
 from ratchet.policies.scopes import scope_counts
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import read_spec
 from ratchet.report.document import Block, Callout, Cell, Column, Heading, KeyValues, Table, Text
 from ratchet.report.tables import Value, count, number, seconds
 from ratchet.report.wording import doing, group_name, together, verdict_counts
@@ -70,7 +70,7 @@ def cost(ledger: Store, evidence: Evidence) -> list[Block]:
     if evidence.base is not None:
         totals.append(("parameters of the policy", count(evidence.base.parameter_count)))
         if evidence.base.spec:
-            counts = scope_counts(PolicySpec.from_json(evidence.base.spec))
+            counts = scope_counts(read_spec(evidence.base.spec))
             totals += [(f"parameters in scope {name}", count(n)) for name, n in counts.items()]
     blocks: list[Block] = [Heading("Cost"), KeyValues(tuple(totals), "cost-totals")]
     if rows:

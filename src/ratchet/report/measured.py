@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ratchet.evaluation.statistics import Interval, mean_interval
 from ratchet.policies.scopes import scope_counts
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import read_spec
 from ratchet.report.claims import Claim, judge, own_interval, read_claims
 from ratchet.report.document import Block, Cell, Column, Heading, Table, Text
 from ratchet.report.spread import deviation
@@ -130,7 +130,7 @@ def measure(claim: Claim, evidence: Evidence, effects: Effects) -> Found:
         case "parameters_scope":
             if evidence.base is None or not evidence.base.spec:
                 return None, "the run has no base policy yet"
-            names = scope_counts(PolicySpec.from_json(evidence.base.spec))
+            names = scope_counts(read_spec(evidence.base.spec))
             return float(names[claim.scope or "full"]), ""
         case "base_steps":
             return _base_steps(evidence)

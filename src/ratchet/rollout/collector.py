@@ -54,6 +54,7 @@ class Collector:
         self._steps = np.zeros(count, dtype=np.int64)
         self._returns = np.zeros(count, dtype=np.float64)
         self._history: NDArray[Any] | None = None
+        self._memory = np.zeros((count, 0), dtype=np.float32)
 
     @property
     def steps_executed(self) -> int:
@@ -86,7 +87,13 @@ class Collector:
             "terminated": np.zeros((rows, count), dtype=np.bool_),
             "truncated": np.zeros((rows, count), dtype=np.bool_),
             "played": np.zeros((rows, count), dtype=np.bool_),
+            "seeds": np.zeros((rows, count), dtype=np.uint64),
+            "steps": np.zeros((rows, count), dtype=np.int64),
+            "modes": np.zeros((rows, count), dtype=np.int64),
         }
+        if self._memory.shape[1] != actor.memory:
+            self._memory = np.zeros((count, actor.memory), dtype=np.float32)
+        states = self._memory.copy()
         actions: NDArray[Any] | None = None
         masks: NDArray[np.bool_] | None = None
         final_index: list[tuple[int, int]] = []
@@ -113,9 +120,21 @@ class Collector:
                 if masks is None:
                     masks = np.ones((rows, count, mask.shape[1]), dtype=np.bool_)
                 masks[row] = mask
+            data["seeds"][row] = self._seeds
+            data["steps"][row] = self._steps
+            data["modes"][row] = self._modes
+            before = None if moving.all() else self._memory.copy()
             choice = actor.act(
-                data["observations"][row], mask, self._seeds, self._steps, deterministic=False
+                data["observations"][row],
+                mask,
+                self._seeds,
+                self._steps,
+                deterministic=False,
+                state=self._memory,
             )
+            if before is not None:
+                # Who stands still goes on from where it was.
+                self._memory[~moving] = before[~moving]
             if actions is None:
                 actions = np.zeros((rows, *choice.actions.shape), dtype=choice.actions.dtype)
             actions[row] = choice.actions
@@ -123,6 +142,8 @@ class Collector:
             self._remember(choice.executed, moving)
             observations, rewards, terminated, truncated, _ = env.advance(choice.executed, moving)
             data["rewards"][row] = rewards
+            if actor.memory:
+                self._memory[moving, -1] = rewards[moving]
             data["terminated"][row] = terminated
             data["truncated"][row] = truncated & ~terminated
             data["played"][row] = moving
@@ -155,6 +176,7 @@ class Collector:
             masks=None if masks is None else masks[:row],
             final_index=np.array(final_index, dtype=np.int64).reshape(-1, 2),
             final_observations=np.array(final_observations, dtype=np.float32).reshape(-1, size),
+            states=states,
             episodes=finished,
             provenance=Provenance(
                 policy=actor.id,
@@ -179,6 +201,7 @@ class Collector:
             "history": np.array(history),
             "observations": self.env.observations.copy(),
             "begun": np.array([self.episodes_begun], dtype=np.int64),
+            "memory": self._memory.copy(),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -199,6 +222,7 @@ class Collector:
         self.episodes_begun = int(state["begun"][0])
         self._episode[:], self._seeds[:] = state["episode"], state["seeds"]
         self._modes[:] = state["modes"]
+        self._memory = state["memory"].copy()
         which = np.flatnonzero(live)
         self.env.begin(which, [int(s) for s in self._seeds[which]], self._modes[which])
         self._steps[:] = 0
@@ -243,6 +267,7 @@ class Collector:
             seeds.append(seed)
         self._steps[which] = 0
         self._returns[which] = 0.0
+        self._memory[which] = 0.0
         self.env.begin(which, seeds, self._modes[which])
         return allowed
 

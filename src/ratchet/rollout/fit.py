@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from ratchet.errors import PolicyError
-from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec
+from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec, RecurrentSpec, Spec
 from ratchet.tasks.spaces import check_action_space, observation_width
 from ratchet.tasks.task import Task
 
@@ -41,7 +41,29 @@ def spec_for(task: Task) -> PolicySpec:
     return PolicySpec(observation=observation, action=action, distribution="gaussian")
 
 
-def check_fit(spec: PolicySpec, task: Task) -> None:
+def recurrent_spec_for(
+    task: Task, *, slots: int = 0, hard: bool = False, temperature: float = 1.0
+) -> RecurrentSpec:
+    """Return the architecture of a new recurrent policy for the task, with `slots` of them or none.
+
+    Raises
+    ------
+    TaskError
+        If the task's spaces are not supported.
+
+    """
+    plain = spec_for(task)
+    return RecurrentSpec(
+        observation=plain.observation,
+        action=plain.action,
+        slots=slots,
+        hard=hard,
+        temperature=temperature,
+        distribution="categorical" if plain.action.kind == "discrete" else "gaussian",
+    )
+
+
+def check_fit(spec: Spec, task: Task) -> None:
     """Refuse a policy whose spaces are not the task's.
 
     Raises
