@@ -1,5 +1,7 @@
 """Generated inputs that tests of several rooms share: architectures, policies, and mini-batches."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -8,8 +10,10 @@ from ratchet.policies.spec import (
     ActionSpec,
     ObservationSpec,
     PolicySpec,
+    RecurrentSpec,
     StateDependentExploration,
 )
+from ratchet.policies.sequences import Sequences
 
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 seeds = st.integers(0, 2**32 - 1)
@@ -47,6 +51,38 @@ def random_policy(spec, seed=0):
             for name, shape in spec.tensor_shapes().items()
         },
     )
+
+
+def recurrent_spec(like=None, **options):
+    """The architecture of a small recurrent policy with the spaces of `like`."""
+    like = like or discrete_spec(3, 2)
+    return RecurrentSpec(
+        observation=like.observation,
+        action=like.action,
+        distribution=like.distribution,
+        **{"width": 8, "return_scale": 3.0, **options},
+    )
+
+
+def random_sequences(spec, steps=7, n=5, seed=0, **noise):
+    """Stretches of different lengths, in which some episodes begin."""
+    rng = np.random.default_rng(seed)
+    lengths = np.array([steps, *rng.integers(1, steps + 1, n - 1)])
+    valid = np.arange(steps)[:, None] < lengths
+    sequences = Sequences(
+        inputs=rng.normal(0, 1, (steps, n, spec.input_size)).astype(np.float32),
+        starts=rng.uniform(-1, 1, (n, spec.width)).astype(np.float32),
+        begins=(rng.random((steps, n)) < 0.2) & valid,
+        valid=valid,
+    )
+    shape = (steps, n, spec.slots)
+    if noise.get("added"):
+        sequences = replace(sequences, added=rng.gumbel(size=shape).astype(np.float32))
+    if noise.get("kept"):
+        kept = rng.random(shape) < 0.6
+        np.put_along_axis(kept, rng.integers(0, spec.slots, (steps, n, 1)), values=True, axis=2)
+        sequences = replace(sequences, kept=kept)
+    return sequences
 
 
 widths = st.lists(st.integers(1, 9), max_size=3).map(tuple)

@@ -1,4 +1,4 @@
-"""Routing losses by hand and against automatic differentiation; noise, temperature, slot predictor."""
+"""Routing losses by hand and against automatic differentiation; temperature, slot predictor."""
 
 import math
 from itertools import pairwise
@@ -14,8 +14,6 @@ from ratchet.learning.config import RoutingConfig
 from ratchet.learning.routing import (
     RoutingLoss,
     SlotPredictor,
-    gumbel_noise,
-    kept_slots,
     routing_loss,
     temperature,
 )
@@ -191,42 +189,6 @@ def test_temperature_goes_from_start_to_end(schedule, expected):
     assert got == pytest.approx(expected)
     odd = RoutingConfig(temperature_start=0.7, temperature_end=0.1, temperature_schedule=schedule)
     assert (temperature(odd, 0.0), temperature(odd, 1.0)) == (0.7, 0.1)
-
-
-def test_gumbel_noise_is_standard():
-    (row,) = gumbel_noise(np.exp([[-1.0, -math.e]]))
-    assert row == pytest.approx([0, -1], abs=1e-7)
-    u = (np.arange(100_000) + 0.5).reshape(-1, 2) / 100_000
-    noise = gumbel_noise(u)
-    assert noise.dtype == np.float32
-    assert noise.mean() == pytest.approx(0.57721566, abs=1e-3)
-    assert noise.var() == pytest.approx(math.pi**2 / 6, abs=1e-2)
-    assert np.isfinite(gumbel_noise(np.array([[2.0**-53, 1 - 2.0**-53]]))).all()
-
-
-def test_slot_dropout_keeps_what_is_at_the_rate_or_above():
-    u = np.array([[0.1, 0.5, 0.3], [0.2, 0.1, 0.25], [0.3, 0.9, 0.4]])
-    assert kept_slots(u, 0.3).tolist() == [
-        [False, True, True],
-        [False, False, True],
-        [True, True, True],
-    ]
-    assert kept_slots(u, 0.0).all()
-
-
-@given(shapes, seeds, st.floats(0, 0.999))
-def test_slot_dropout_never_drops_all(shape, seed, rate):
-    u = np.random.default_rng(seed).random(shape)
-    kept = kept_slots(u, rate)
-    assert kept.shape == shape
-    assert kept.any(axis=1).all()
-    assert kept[u >= rate].all()
-    assert (kept & (u < rate)).sum() == (u.max(axis=1) < rate).sum()
-
-
-def test_slot_dropout_drops_at_its_rate():
-    kept = kept_slots(np.random.default_rng(0).random((20_000, 5)), 0.3)
-    assert kept.mean() == pytest.approx(0.7 + 0.3**5 / 5, abs=0.005)
 
 
 def layers_of(predictor, sizes):

@@ -195,7 +195,7 @@ def test_the_update_stops_before_the_step_that_would_go_too_far():
     assert 0 < metrics.minibatches < 100
     assert metrics.approx_kl <= 0.02
     # One step less than the limit allows is what is left: the next mini-batch's KL is beyond it.
-    part = batch.part(slice(0, 64) if metrics.minibatches % 2 == 0 else slice(64, 128))
+    part = batch.at(slice(0, 64) if metrics.minibatches % 2 == 0 else slice(64, 128))
     head = PolicyLossHead(spec, network, PPOConfig(), Anchor("none"))
     loss, _ = head(part, *network.outputs(part.observations))
     assert loss.approx_kl > 0.02

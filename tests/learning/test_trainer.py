@@ -13,7 +13,8 @@ from environments import counted
 from ratchet.errors import BudgetError, PolicyError, RecipeError
 from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
-from ratchet.learning.trainer import Budget, Trainer, TrainingPlan, explained_variance
+from ratchet.learning.experience import explained_variance
+from ratchet.learning.trainer import Budget, Trainer, TrainingPlan
 from ratchet.policies.checkpoint import publish, read_checkpoint, read_training_state
 from ratchet.policies.initial import new_policy
 from ratchet.policies.normalizer import Normalizer
@@ -327,7 +328,7 @@ def apart_of(policy, start, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["kl", "kl:0", "kl:-1", "kl:nan", "kl:inf", "l2sp:x", "ewc:1", "none:1", ""]
+    "text", ["kl", "kl:0", "kl:-1", "kl:nan", "kl:inf", "l2sp:x", "ewc:0", "none:1", ""]
 )
 def test_an_anchor_that_means_nothing_is_refused(text):
     with pytest.raises(RecipeError, match="anchor"):
@@ -335,7 +336,7 @@ def test_an_anchor_that_means_nothing_is_refused(text):
 
 
 def test_an_anchor_is_read_as_it_is_written():
-    for text in ("none", "kl:0.1", "l2sp:2"):
+    for text in ("none", "kl:0.1", "l2sp:2", "ewc:1000"):
         assert str(parse_anchor(text)) == text
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from ratchet.errors import PolicyError
-from ratchet.policies.scopes import SCOPES, scope_counts, scope_tensors
+from ratchet.policies.scopes import ADAPTER, SCOPES, scope_counts, scope_tensors
 from ratchet.policies.spec import (
     ActionSpec,
     ObservationSpec,
     PolicySpec,
+    RecurrentSpec,
     StateDependentExploration,
 )
 
@@ -70,4 +71,55 @@ def test_no_named_scope_is_ever_empty(depth):
         critic=depth,
     )
     assert all(count > 0 for count in scope_counts(spec).values())
-    assert set(scope_counts(spec)) == set(SCOPES)
+    assert set(scope_counts(spec)) == set(SCOPES) - {"gating", "film", "slots", ADAPTER}
+
+
+RECURRENT = RecurrentSpec(observation=CARTPOLE.observation, action=CARTPOLE.action)
+ASTRAL = RecurrentSpec(observation=CARTPOLE.observation, action=CARTPOLE.action, slots=3)
+
+
+def test_counts_of_a_recurrent_policy():
+    trunk = 7 * 64 + 64 + 2 * (3 * 64 * 64 + 3 * 64)
+    head, value = 64 * 64 + 64 + 2 * 64 + 2, 64 * 64 + 64 + 64 + 1
+    biases = 64 + 2 * 3 * 64 + 64 + 2 + 64 + 1
+    assert scope_counts(RECURRENT) == {
+        "full": trunk + head + value,
+        "policy_head": head,
+        "value": value,
+        "bias": biases,
+    }
+    assert head == 4290
+    gate, film = 4355, 64 * 64 + 64 + 128 * 64 + 128
+    assert scope_counts(ASTRAL) == {
+        "full": trunk + head + value + gate + film + 3 * 64,
+        "gating": gate,
+        "film": film,
+        "slots": 192,
+        "policy_head": head,
+        "value": value,
+        "bias": biases + 64 + 3 + 64 + 128,
+    }
+
+
+def test_parts_of_a_bank_of_slots():
+    assert scope_tensors(ASTRAL, "gating") == (
+        "gate.0.weight",
+        "gate.0.bias",
+        "gate.2.weight",
+        "gate.2.bias",
+    )
+    assert scope_tensors(ASTRAL, "slots") == ("slots",)
+    assert all(name.startswith("film.") for name in scope_tensors(ASTRAL, "film"))
+    assert scope_tensors(RECURRENT, "gru.*,encoder.0.bias")[0] == "encoder.0.bias"
+    assert "gru.bias_hh" in scope_tensors(RECURRENT, "bias")
+
+
+@pytest.mark.parametrize("spec", [CARTPOLE, RECURRENT], ids=lambda spec: spec.kind)
+@pytest.mark.parametrize("scope", ["gating", "film", "slots"])
+def test_a_part_that_the_policy_has_not_is_named_and_refused(spec, scope):
+    with pytest.raises(PolicyError) as refusal:
+        scope_tensors(spec, scope)
+    said = str(refusal.value)
+    assert SCOPES[scope] in said
+    assert f"a policy of kind {spec.kind!r} has none" in said
+    assert said.endswith("its scopes are full, policy_head, value, bias, adapter")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from report.runs import MAXIMUM, SPEC
 
 from ratchet.ledger import EpisodeRow, Ledger
+from report.runs import MAXIMUM, SPEC
 
 MODES = ("0", "1", "2")
 SCOPES = {"gating": 4355, "policy_head": 4290, "full": 51014}

@@ -184,9 +184,9 @@ def test_returns_that_never_change_are_called_the_same(tmp_path):
 
 
 def test_chance_alone_makes_no_slot_matter(tmp_path):
-    bases = {f"idle-{i}": unused for i in range(8)}
+    bases = {f"idle-{i}": unused for i in range(4)}
     _, page = reported(study(tmp_path / "ledger.db", bases, spread=20.0, seeds=SEEDS[:1]))
-    assert page.count("no intervention changes anything") >= 7  # one in twenty is expected
+    assert page.count("no intervention changes anything") >= 3  # one in twenty is expected
 
 
 def test_a_base_without_interventions_is_named(tmp_path):

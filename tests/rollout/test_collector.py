@@ -10,12 +10,13 @@ from environments import counted, seeds_seen
 from ratchet.errors import PolicyError, TaskError
 from ratchet.policies.actor import Actor
 from ratchet.policies.initial import new_policy
+from ratchet.policies.recurrent_actor import GateNoise, RecurrentActor
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import TRAINING_DOMAIN
 from ratchet.tasks.cartpole import cartpole_modes
 from ratchet.tasks.gymnasium import callable_task, gymnasium_task
-from strategies import discrete_spec, random_policy
+from strategies import discrete_spec, random_policy, recurrent_spec
 
 
 @pytest.fixture(autouse=True)
@@ -224,3 +225,85 @@ def test_spaces_that_are_counted_from_elsewhere():
     assert set(environments.counted) >= {"action 5", "action 6", "action 7"}
     assert (trajectory.observations.sum(axis=2) == 1).all()
     assert discrete_spec(4, 3).action.start == 0
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def remembering(task, slots=3):
+    noise = GateNoise(gumbel=True, slot_dropout=0.2, specialists=(0.0, 0.3, 0.6)[:slots])
+    policy = random_policy(recurrent_spec(spec_for(task), slots=slots))
+    return RecurrentActor(policy, noise if slots else GateNoise())
+
+
+@pytest.mark.parametrize("name", ["Counting", "Pendulum-v1"])
+@pytest.mark.parametrize("slots", [0, 3])
+def test_every_episode_begins_with_an_empty_memory(name, slots):
+    """What was chosen is what the actor chooses alone, from nothing, with what it did and got before."""
+    task = gymnasium_task(name) if name.endswith("v1") else callable_task(f"environments:{name}")
+    actor = remembering(task, slots)
+    collector = Collector(task, 3, run_seed=4)
+    # The second stretch begins within episodes.
+    collector.collect(actor, rows=5, version=0)
+    trajectory = collector.collect(actor, rows=30, version=0)
+    assert trajectory.states.shape == (3, actor.memory)
+    for column in range(3):
+        state = trajectory.states[column : column + 1].copy()
+        for row in range(30):
+            if trajectory.steps[row, column] == 0:
+                state[:] = 0.0
+            here = (slice(row, row + 1), column)
+            choice = actor.act(
+                trajectory.observations[here],
+                None,
+                trajectory.seeds[here],
+                trajectory.steps[here],
+                deterministic=False,
+                state=state,
+            )
+            np.testing.assert_array_equal(choice.actions, trajectory.actions[here])
+            np.testing.assert_array_equal(choice.log_probs, trajectory.log_probs[here])
+            state[:, -1] = trajectory.rewards[here]
+    ended = trajectory.terminated | trajectory.truncated
+    assert (trajectory.steps[1:][ended[:-1]] == 0).all()
+    assert (np.diff(trajectory.steps, axis=0)[~ended[:-1]] == 1).all()
+    assert (np.diff(trajectory.seeds, axis=0)[~ended[:-1]] == 0).all()
+
+
+@pytest.mark.parametrize("after", [1, 7, 40])
+def test_restored_it_remembers(after):
+    task = cartpole_modes()
+    actor = remembering(task)
+    one = Collector(task, 3, run_seed=5)
+    one.collect(actor, rows=after, version=0, max_steps=after * 3 - 1)
+    state = one.state()
+    wanted = one.collect(actor, rows=30, version=0)
+    other = Collector(task, 3, run_seed=5)
+    other.restore(state)
+    found = other.collect(actor, rows=30, version=0)
+    assert_same(found, wanted)
+    np.testing.assert_array_equal(found.states, wanted.states)
+    assert found.states.any()
+    for name, array in one.state().items():
+        np.testing.assert_array_equal(array, other.state()[name], err_msg=name)
+
+
+def test_who_stands_still_remembers_nothing_new():
+    task = cartpole_modes()
+    actor = remembering(task)
+    collector = Collector(task, 4, run_seed=0)
+    collector.collect(actor, rows=2, version=0)
+    before = collector.state()["memory"]
+    collector.collect(actor, rows=1, version=0, max_steps=1)
+    after = collector.state()["memory"]
+    assert not np.array_equal(after[0], before[0])
+    np.testing.assert_array_equal(after[1:], before[1:])
+
+
+def test_another_actor_begins_with_a_memory_of_its_own_size():
+    task = cartpole_modes()
+    collector = Collector(task, 2, run_seed=0)
+    assert collector.collect(actor_for(task), rows=3, version=0).states.shape == (2, 0)
+    trajectory = collector.collect(remembering(task), rows=3, version=0)
+    assert trajectory.states.shape == (2, 8 + 2 + 1)
+    assert not trajectory.states.any()

@@ -16,18 +16,32 @@ def run(
         list[str] | None, typer.Option("--set", help="a.b=value, over the recipe's own.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, to look at.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", help="Processes that share a study's work; one a core by default."
+        ),
+    ] = None,
     name: options.Name = None,
     resume: options.Resume = False,
     root: options.Root = options.DEFAULT_ROOT,
     as_json: options.Json = False,
 ) -> None:
     """Run an experiment to its report."""
-    from ratchet.recipes import sb3_finetuning
-    from ratchet.recipes.schema import read_recipe
+    import os
+
+    from ratchet.recipes import laboratory, sb3_finetuning
+    from ratchet.recipes.schema import read_claims, read_recipe
     from ratchet.recipes.session import open_session, run_name
+    from ratchet.recipes.study import Study
 
     read = read_recipe(recipe, settings or [], quick=quick)
-    prepared = sb3_finetuning.prepare(read, root)
+    prepared: laboratory.PreparedStudy | sb3_finetuning.Prepared
+    if isinstance(read, Study):
+        processes = (os.cpu_count() or 1) if workers is None else workers
+        prepared = laboratory.prepare_study(read, read_claims(read), processes)
+    else:
+        prepared = sb3_finetuning.prepare(read, root)
     chosen = run_name(root, name, read.recipe, resume=resume)
     with (
         watching() as watcher,
@@ -42,7 +56,10 @@ def run(
             progress=watcher,
         ) as session,
     ):
-        sb3_finetuning.run(session, prepared)
+        if isinstance(prepared, laboratory.PreparedStudy):
+            laboratory.run_study(session, prepared)
+        else:
+            sb3_finetuning.run(session, prepared)
     report(chosen, root=root, as_json=as_json)
 
 

@@ -78,7 +78,7 @@ class Estimator:
         values[played] = of_played
         after = np.zeros(0, dtype=np.float32)
         if len(trajectory.final_index):
-            at: Any = tuple(trajectory.final_index.T)
+            at = (trajectory.final_index[:, 0], trajectory.final_index[:, 1])
             met: FloatArray = np.concatenate(
                 [
                     policy.observe(trajectory.final_observations),
@@ -120,7 +120,7 @@ class Estimator:
             lam, estimated, bootstrap = 1.0, np.zeros_like(values), np.zeros_like(values)
         if self.across_episodes:
             last = np.zeros_like(cut)
-            last[trajectory.played.sum(axis=0) - 1, np.arange(cut.shape[1])] = True
+            last[trajectory.played.sum(axis=0) - 1, np.arange(trajectory.played.shape[1])] = True
             ended = last & terminated
             cut, terminated = last & ~ended, ended
         advantages = generalised_advantages(

@@ -167,7 +167,7 @@ def ppo_update(
                 rate=learning_rate,
                 max_norm=config.max_grad_norm,
             )
-            if routing is not None:
+            if routing is not None and not critic_only:
                 routing.step(learning_rate, config.max_grad_norm)
             sums[0] += squared_error
             sums[1] += norm

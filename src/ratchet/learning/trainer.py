@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from ratchet.learning.routing import Routing, temperature
 from ratchet.policies.actor import Actor
 from ratchet.policies.checkpoint import TrainingState
 from ratchet.policies.low_rank import LowRankNetwork, adapter_layers
-from ratchet.policies.network import CompiledNetwork, Network
+from ratchet.policies.network import CompiledNetwork, Network, SequenceNetwork
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.recurrent import RecurrentNetwork
 from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
@@ -144,8 +144,10 @@ class Trainer:
         self._observe = observe
         self._spec = plan.policy.spec
         self._anchor = parse_anchor(plan.safety.anchor)
-        self._inner = _network(plan.policy, plan.device)
-        self._network: Network = self._inner
+        self._inner: Network = _network(plan.policy, plan.device)
+        self._network = self._inner
+        recurrent = isinstance(self._spec, RecurrentSpec)
+        self._recurrent = cast("SequenceNetwork", self._inner) if recurrent else None
         if plan.scope == ADAPTER:
             self.scope_names = adapter_layers(self._spec)
             self._network = LowRankNetwork(
@@ -158,8 +160,8 @@ class Trainer:
             layout = self._network.layout
             self._learns = layout.mask(self.scope_names)
             self._critic = self._learns & layout.mask([n for n in layout.order if _is_critic(n)])
-            if isinstance(self._inner, RecurrentNetwork):
-                self._inner.learns_in(self._learns)
+            if self._recurrent is not None:
+                self._recurrent.learns_in(self._learns)
         self._optimizer = Adam(self._learns, epsilon=plan.config.adam_epsilon)
         self._start = self._network.parameters.copy()
         self._head = PolicyLossHead(self._spec, self._inner, plan.config, self._anchor)
@@ -243,6 +245,8 @@ class Trainer:
         before = self._network.parameters.copy()
         moments = (self._optimizer.first.copy(), self._optimizer.second.copy())
         steps = self._optimizer.steps
+        predictor = None if self._routing is None else self._routing.predictor
+        guesses = None if predictor is None else predictor.state()
         self._optimizer.learns = self._critic if critic_only else self._learns
         metrics = ppo_update(
             self._network,
@@ -265,6 +269,8 @@ class Trainer:
             self._network.parameters[:] = before
             self._optimizer.first[:], self._optimizer.second[:] = moments
             self._optimizer.steps = steps
+            if predictor is not None and guesses is not None:
+                predictor.restore(guesses)
             self._rate_factor *= 0.5
             self._rollbacks += 1
         self.spent.updates += 1
@@ -384,7 +390,7 @@ class Trainer:
                 rows=self._rows() if by_steps and not whole else config.n_steps,
                 version=self.spent.updates,
                 max_steps=left if by_steps else None,
-                max_episodes=None if by_steps else 1 if whole else left,
+                max_episodes=1 if whole else None if by_steps else left,
                 tick=tick,
             )
             parts.append(part)
@@ -435,9 +441,9 @@ class Trainer:
     def _new_actor(self) -> Actor | RecurrentActor:
         """Return who plays the next rollout: the policy as it is now, with its gate's noise."""
         policy = self.policy()
-        if isinstance(self._inner, RecurrentNetwork):
+        if self._recurrent is not None:
             assert isinstance(policy.spec, RecurrentSpec)
-            self._inner.temperature = policy.spec.temperature
+            self._recurrent.temperature = policy.spec.temperature
             return RecurrentActor(policy, self._noise)
         return actor_for(policy)
 
@@ -466,13 +472,12 @@ class Trainer:
         apart.env.close()
         estimator = Estimator(policy=plan.policy, config=plain)
         experience, _ = estimator.experience(played, self._inner)
-        through_time = isinstance(self._inner, RecurrentNetwork)
-        if through_time:
-            self._inner.learns_in(np.ones_like(self._learns))  # type: ignore[union-attr]
+        if self._recurrent is not None:
+            self._recurrent.learns_in(np.ones_like(self._learns))
         head = PolicyLossHead(self._spec, self._inner, plain, Anchor("none"))
         found = fisher_information(self._inner, head, experience)
-        if through_time:
-            self._inner.learns_in(self._learns)  # type: ignore[union-attr]
+        if self._recurrent is not None:
+            self._recurrent.learns_in(self._learns)
         return found
 
     def _anchor_outputs(self, seen: Any) -> dict[str, FloatArray]:
@@ -526,7 +531,7 @@ def _is_critic(name: str) -> bool:
     return name.startswith(("value_net.", "mlp_extractor.value_net."))
 
 
-def _network(policy: Policy, device: str) -> CompiledNetwork | RecurrentNetwork | Any:
+def _network(policy: Policy, device: str) -> Network:
     recurrent = isinstance(policy.spec, RecurrentSpec)
     if device == "cpu":
         return RecurrentNetwork(policy) if recurrent else CompiledNetwork(policy)

@@ -27,9 +27,11 @@ from ratchet.ledger.rows import (
     Verdict,
 )
 from ratchet.ledger.statements import UPDATE_COUNTS, UPDATE_METRICS
+from ratchet.ledger.values import encode
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -98,6 +100,23 @@ def policy(ledger: Store, policy_id: str) -> PolicyRow:
     if found is None:
         raise LedgerError(f"the ledger {ledger.path} has no policy {policy_id!r}")
     return _policy(ledger, found)
+
+
+def knows_policy(ledger: Store, policy_id: str) -> bool:
+    """Return whether the ledger has a policy of that content id."""
+    return ledger.row("SELECT 1 FROM policies WHERE id = ?", (policy_id,)) is not None
+
+
+def trainings_like(
+    ledger: Store, name: str, *, base_policy: str, config: Mapping[str, Any]
+) -> list[Training]:
+    """Return the finished trainings of that name, start and settings, of any run, oldest first."""
+    found = ledger.rows(
+        "SELECT * FROM trainings WHERE name = ? AND base_policy = ? AND config_json = ? "
+        "AND status = 'finished' ORDER BY id",
+        (name, base_policy, encode(config)),
+    )
+    return [Training(**_record(row)) for row in found]
 
 
 def trainings(ledger: Store, run_id: str) -> list[Training]:

@@ -107,6 +107,25 @@ class Network(Protocol):
         ...
 
 
+class SequenceNetwork(Network, Protocol):
+    """What the learner needs of a recurrent network beside that; what it sees are `Sequences`."""
+
+    temperature: float
+    """Of the gate's softmax, if there is a gate."""
+
+    def learns_in(self, learns: NDArray[np.bool_]) -> None:
+        """Say which parameters will be used of the gradient, so that the others' may be spared."""
+        ...
+
+    def evaluate(self, x: Any) -> tuple[FloatArray, FloatArray]:
+        """Return the value of every valid cell ``(n,)``, and the states ``(steps, n, width)``."""
+        ...
+
+    def value_after(self, states: FloatArray, inputs: FloatArray) -> FloatArray:
+        """Return the values ``(n,)`` of `inputs` ``(n, input size)`` met in `states` ``(n, width)``."""
+        ...
+
+
 class Trunk:
     """One trunk's slice of the parameters, with the memory that its passes need."""
 

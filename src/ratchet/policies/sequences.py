@@ -67,7 +67,8 @@ class Sequences:
             begins=cut_rows(self.begins, length),
             valid=cut_rows(self.valid, length),
             added=None if self.added is None else cut_rows(self.added, length),
-            kept=None if self.kept is None else cut_rows(self.kept, length),
+            # Padding keeps every slot: a softmax over none is not a number.
+            kept=None if self.kept is None else ~cut_rows(~self.kept, length),
         )
 
 

@@ -12,6 +12,7 @@ from ratchet.ledger.rows import Run
 from ratchet.recipes.session import LEDGER
 from ratchet.report.document import Document, Table
 from ratchet.report.finetuning import finetuning_document, summary_table
+from ratchet.report.laboratory import STUDIES, study_document, study_summary
 from ratchet.report.publish import write_report
 
 _KINDS = ("recipe", "train", "finetune")
@@ -33,11 +34,12 @@ def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Tabl
                 f"run {run.name!r} is of kind {run.kind!r}, which has no report; "
                 f"those of kind {', '.join(_KINDS)} have one"
             )
-        document = finetuning_document(ledger, run.id)
+        study = isinstance(run.recipe, dict) and run.recipe.get("recipe") in STUDIES
+        document = (study_document if study else finetuning_document)(ledger, run.id)
         write_report(document, root / run.name)
         ledger.set_report(run.id, f"{run.name}/report.html")
         update_index(root, ledger)
-        return run.name, document, summary_table(ledger, run.id)
+        return run.name, document, (study_summary if study else summary_table)(ledger, run.id)
 
 
 def _latest(ledger: Ledger) -> Run:

@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.learning.config import SafetyConfig
 from ratchet.recipes.settings import explain
+from ratchet.recipes.study import ArmChoice, BaseChoice, Name, Study
 
 
 class Recipe(BaseModel):
@@ -66,7 +67,7 @@ def shipped() -> list[str]:
     )
 
 
-def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False) -> Recipe:
+def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False) -> Recipe | Study:
     """Return the recipe of a name that ships or of a TOML file, with ``a.b=v`` settings applied.
 
     Raises
@@ -99,12 +100,12 @@ def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False)
         _apply(data, setting)
     _check_keys(data)
     try:
-        return Recipe(**data)
+        return _model(data)(**data)
     except ValidationError as error:
         raise RecipeError(f"recipe {text!r}: {explain(error)}") from error
 
 
-def read_claims(recipe: Recipe) -> list[dict[str, Any]]:
+def read_claims(recipe: Recipe | Study) -> list[dict[str, Any]]:
     """Return the numbers that the recipe's write-up states."""
     if recipe.claims is None:
         return []
@@ -150,10 +151,25 @@ def _apply(data: dict[str, Any], setting: str) -> None:
     data[last] = value
 
 
+def _model(data: dict[str, Any]) -> type[Recipe | Study]:
+    kinds = get_args(Name)
+    name = data.get("recipe")
+    if name is not None and name not in {"sb3-finetuning", *kinds}:
+        known = did_you_mean(str(name), ["sb3-finetuning", *kinds])
+        raise RecipeError(f"recipe is {name!r}, which no experiment is: {known}")
+    return Study if name in kinds else Recipe
+
+
 def _check_keys(data: dict[str, Any]) -> None:
-    _check_table(data, "", Recipe)
-    _check_table(data.get("safety", {}), "safety.", SafetyConfig)
-    _check_table(data.get("quick", {}), "quick.", Recipe)
+    model = _model(data)
+    _check_table(data, "", model)
+    _check_table(data.get("quick", {}), "quick.", model)
+    if model is Recipe:
+        _check_table(data.get("safety", {}), "safety.", SafetyConfig)
+        return
+    for key, one in (("bases", BaseChoice), ("arms", ArmChoice)):
+        for number, table in enumerate(data.get(key, [])):
+            _check_table(table, f"{key}.{number}.", one)
 
 
 def _check_table(table: Any, prefix: str, model: type[BaseModel]) -> None:

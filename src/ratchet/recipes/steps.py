@@ -65,14 +65,14 @@ class Played:
 
 def record_policy(session: Session, policy: Policy) -> None:
     """Put the policy into the ledger, after its nearest ancestor if that is known."""
-    known = {row.id for row in queries.policies(session.ledger)}
+    parents = [p for p in policy.lineage[:1] if p != policy.id]
     session.ledger.add_policy(
         policy.id,
         spec=policy.spec.to_json(),
         parameter_count=policy.parameter_count,
         source=policy.record.get("source"),
         record=dict(policy.record),
-        parents=[p for p in policy.lineage[:1] if p in known and p != policy.id],
+        parents=[p for p in parents if queries.knows_policy(session.ledger, p)],
     )
 
 
@@ -186,7 +186,7 @@ def train(
     identity = 0
 
     def observe(update: Update) -> None:
-        _record_update(session, identity, update)
+        record_update(session, identity, update)
 
     trainer = Trainer(plan, observe)
     frozen = trainer.frozen_hash(plan.policy)
@@ -348,7 +348,8 @@ def _publish_state(
         point(session.directory, "latest", path)
 
 
-def _record_update(session: Session, identity: int, update: Update) -> None:
+def record_update(session: Session, identity: int, update: Update) -> None:
+    """Put one update and its episodes into the ledger."""
     metrics = asdict(update.metrics)
     metrics["value_error"] = metrics.pop("value_loss")
     returns = [episode.episode_return for episode in update.episodes]

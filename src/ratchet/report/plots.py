@@ -104,19 +104,24 @@ def forest(
             colour = BLUE if item.low > 0 else ORANGE if item.high < 0 else SOFT
             fill = "none" if colour == SOFT else colour
             _dots(axes, [item], [row], [colour], "o", fill, None)
-            if not math.isnan(item.estimate):
-                axes.annotate(
-                    interval(item, style, digits),
-                    (item.estimate, row),
-                    xytext=(0, 8),
-                    textcoords="offset points",
-                    ha="center",
-                    fontsize=9,
-                    color=SOFT,
-                )
         axes.axvline(0, color=INK, linewidth=1, zorder=0.5)
         _rows(axes, labels)
         axes.margins(x=0.18)
+        left, right = axes.get_xlim()
+        for row, item in enumerate(differences):
+            if math.isnan(item.estimate):
+                continue
+            place = (item.estimate - left) / (right - left)
+            axes.annotate(
+                interval(item, style, digits),
+                (item.estimate, row),
+                xytext=(0, 8),
+                textcoords="offset points",
+                # Near an end the numbers grow inwards, clear of the rows' names.
+                ha="left" if place < 0.3 else "right" if place > 0.7 else "center",
+                fontsize=9,
+                color=SOFT,
+            )
         axes.set_xlabel(quantity)
         return svg(figure)
 
@@ -172,6 +177,7 @@ def heat_map(
     column_title: str = "evaluated on",
     style: Format = "signed",
     digits: int = 1,
+    limit: float | None = None,
 ) -> bytes:
     """Return a matrix of differences in a diverging colour centred at zero, as SVG.
 
@@ -185,6 +191,9 @@ def heat_map(
         What rows and columns stand for.
     style, digits : Format, int
         How the estimates are written.
+    limit : float, optional
+        The difference that has the full colour, for matrices that are compared; by default the
+        largest there is.
 
     """
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415 - slow to import
@@ -194,7 +203,8 @@ def heat_map(
         dtype=np.float64,
     )  # fmt: skip
     finite = np.abs(estimates[np.isfinite(estimates)])
-    limit = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    largest = float(finite.max()) if finite.size else 0.0
+    limit = limit or largest or 1.0
     shades = LinearSegmentedColormap.from_list("ratchet", ["#c44e00", "#f7f7f7", "#0067a5"])
     # A missing value has a colour of its own that, like every cell's, stays light in the dark.
     colours = shades.with_extremes(bad="#cfd5dc")

@@ -20,7 +20,7 @@ from ratchet.report.laboratory.changes import (
     worst_single,
 )
 from ratchet.report.laboratory.claims import own_interval, study_claims
-from ratchet.report.laboratory.common import arm_label, group_label
+from ratchet.report.laboratory.common import arm_label, group_labels
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.laboratory.lists import listing
 from ratchet.report.laboratory.measured import measured
@@ -36,14 +36,12 @@ if TYPE_CHECKING:
     from ratchet.report.laboratory.evidence import StudyArm
 
 _GUARDED = (
-    Column("arms", "Base and arm"),
-    Column("plain", "Change, unguarded", "signed"),
-    Column("guarded", "Change, guarded", "signed"),
+    Column("arms", "Arm"),
     Column("difference", "Guarded less unguarded", "signed"),
-    Column("lost", "Adaptations that lost, unguarded", align="right"),
-    Column("lost_guarded", "Guarded", align="right"),
-    Column("worst", "Worst adaptation, unguarded", "signed"),
-    Column("worst_guarded", "Guarded", "signed"),
+    Column("lost", "Lost, unguarded", align="right"),
+    Column("lost_guarded", "Lost, guarded", align="right"),
+    Column("worst", "Worst, unguarded", "signed"),
+    Column("worst_guarded", "Worst, guarded", "signed"),
 )
 _STATED = (
     Column("claim", "Claim"),
@@ -62,7 +60,7 @@ def adaptation_blocks(effects: StudyEffects) -> list[Block]:
     blocks: list[Block] = []
     if groups:
         changes = [c for g in groups if (c := effects.figure(g, "change")) is not None]
-        text = tally(changes, "combination of base and arm")
+        text = tally(changes, "base and arm")
         blocks.append(Callout("note", f"{text}. {extremes(effects, groups)}"))
     if pairs:
         blocks.append(Callout("note", _guard_finding(effects, pairs)))
@@ -153,23 +151,22 @@ def _guard_finding(effects: StudyEffects, pairs: Sequence[tuple[Group, Group]]) 
 
 
 def _guard_section(effects: StudyEffects, pairs: Sequence[tuple[Group, Group]]) -> list[Block]:
+    labels = group_labels(effects.evidence, [plain for plain, _ in pairs])
     rows = tuple(
         (
-            group_label(effects.evidence, plain),
-            toned(effects.figure(plain, "change")),
-            toned(effects.figure(guarded, "change")),
+            label,
             toned(effects.difference(guarded, plain, "change"), strong=True),
             lost(effects, plain),
             lost(effects, guarded),
             worst_single(effects, plain),
             worst_single(effects, guarded),
         )
-        for plain, guarded in pairs
+        for (plain, guarded), label in zip(pairs, labels, strict=True)
     )
     note = (
         "Both arms start from the same base policies with the same seeds, so their difference is "
         "paired by training seed and evaluation seed. An adaptation lost if the mean return on its "
-        "mode is lower after than before."
+        "mode is lower after than before; the worst is the one with the lowest mean change."
     )
     return [Heading("With and without the guard"), Text(note), Table("guarded", _GUARDED, rows)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.report.document import Block, Cell, Column, Figure, Heading, Table, Text
-from ratchet.report.laboratory.common import group_label, verdict
+from ratchet.report.laboratory.common import group_labels, verdict
 from ratchet.report.laboratory.lists import chunks
 from ratchet.report.plots import forest
 from ratchet.report.tables import Value, count
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from ratchet.report.laboratory.effects import Group, StudyEffects
 
 _CHANGES = (
-    Column("arms", "Base and arm"),
-    Column("training_seeds", "Training seeds", "count"),
-    Column("before", "Before", "number"),
-    Column("after", "After", "number"),
+    Column("arms", "Arm"),
+    Column("before", "Before", "number", 0),
+    Column("after", "After", "number", 0),
     Column("change", "Change", "signed"),
     Column("improved", "P(better)", "percent", 0),
     Column("verdict", "Verdict"),
@@ -47,15 +46,14 @@ def change_table(
         _CHANGES,
         tuple(
             (
-                group_label(effects.evidence, group),
-                training_seeds(effects, group),
+                label,
                 effects.figure(group, "before"),
                 effects.figure(group, "after"),
                 toned(effects.figure(group, "change"), strong=True),
                 effects.figure(group, "improved"),
                 verdict(effects.figure(group, "change")),
             )
-            for group in groups
+            for group, label in _labelled(effects, groups)
         ),
         caption,
     )
@@ -69,15 +67,15 @@ def mode_table(effects: StudyEffects, groups: Sequence[Group], key: str = "modes
     blocks: list[Block] = []
     for part, some in enumerate(chunks(modes, _WIDE)):
         columns = (
-            Column("arms", "Base and arm"),
+            Column("arms", "Arm"),
             *(Column(f"mode_{mode}", f"Mode {mode}", "signed") for mode in some),
         )
         rows: list[tuple[Cell | Value, ...]] = [
             (
-                group_label(effects.evidence, group),
+                label,
                 *(toned(effects.figure(group, "change", mode)) for mode in some),
             )
-            for group in groups
+            for group, label in _labelled(effects, groups)
         ]
         name = key if not part else f"{key}-{part + 1}"
         caption = "Change on each mode, adapted to that mode"
@@ -91,15 +89,15 @@ def seed_table(effects: StudyEffects, groups: Sequence[Group], key: str = "seeds
     if not 2 <= len(seeds) <= _WIDE:
         return []
     columns = (
-        Column("arms", "Base and arm"),
+        Column("arms", "Arm"),
         *(Column(f"seed_{seed}", f"Seed {seed}", "signed") for seed in seeds),
     )
     rows: list[tuple[Cell | Value, ...]] = [
         (
-            group_label(effects.evidence, group),
+            label,
             *(toned(effects.figure(group, "change", None, seed)) for seed in seeds),
         )
-        for group in groups
+        for group, label in _labelled(effects, groups)
     ]
     note = (
         "The same change for each base policy by itself, averaged over the modes; these intervals are "
@@ -112,9 +110,13 @@ def change_forests(
     effects: StudyEffects, groups: Sequence[Group], name: str = "changes"
 ) -> list[Block]:
     """Return the changes over all modes as forest plots of a screen's height each."""
-    known = [(g, c) for g in groups if (c := effects.figure(g, "change")) is not None]
+    known = [
+        (label, change)
+        for group, label in _labelled(effects, groups)
+        if (change := effects.figure(group, "change")) is not None
+    ]
     return forests(
-        [group_label(effects.evidence, group) for group, _ in known],
+        [label for label, _ in known],
         [change for _, change in known],
         name,
         "Change of the mean return, averaged over the modes, with its 95% interval.",
@@ -140,31 +142,34 @@ def forests(
     return blocks
 
 
-def tally(changes: Sequence[Interval], noun: str) -> str:
+def tally(changes: Sequence[Interval], of_what: str) -> str:
     """Return how many changes are above zero, below it, and neither."""
     better = sum(change.low > 0.0 for change in changes)
     worse = sum(change.high < 0.0 for change in changes)
     rest = len(changes) - better - worse
-    are = "is" if rest == 1 else "are"
     return (
-        f"Of {plural(len(changes), noun)}, **{count(better)} got better**, **{count(worse)} got worse**, "
-        f"and {count(rest)} {are} not distinguishable from no change"
+        f"Of {plural(len(changes), 'change')}, one for each {of_what}, **{count(better)} "
+        f"{_is(better)} better**, **{count(worse)} {_is(worse)} worse**, and {count(rest)} "
+        f"{_is(rest)} not distinguishable from zero"
     )
 
 
 def extremes(effects: StudyEffects, groups: Sequence[Group]) -> str:
     """Return the largest gain and the largest loss over the modes, as a sentence; empty without groups."""
-    found = [(c, g) for g in groups if (c := effects.figure(g, "change")) is not None]
+    found = [
+        (change, label)
+        for group, label in _labelled(effects, groups)
+        if (change := effects.figure(group, "change")) is not None
+    ]
     if not found:
         return ""
     found.sort(key=lambda item: item[0].estimate)
     (low, last), (high, first) = found[0], found[-1]
-    here = effects.evidence
     if len(found) == 1:
-        return f"The change over all modes is **{signed(high)}** ({group_label(here, first)})."
+        return f"The change over all modes is **{signed(high)}** ({first})."
     return (
-        f"Over all modes the highest change is **{signed(high)}** ({group_label(here, first)}), the "
-        f"lowest **{signed(low)}** ({group_label(here, last)})."
+        f"Over all modes the highest change is **{signed(high)}** ({first}), the lowest "
+        f"**{signed(low)}** ({last})."
     )
 
 
@@ -188,7 +193,9 @@ def lost(effects: StudyEffects, group: Group) -> str:
     return f"{count(sum(value < 0.0 for value in found))} of {count(len(found))}"
 
 
-def training_seeds(effects: StudyEffects, group: Group) -> Value:
-    """Return how many base policies a group's change is a mean of."""
-    cells = effects.cells(group, "change")
-    return len({training for training, _ in cells})
+def _labelled(effects: StudyEffects, groups: Sequence[Group]) -> list[tuple[Group, str]]:
+    return list(zip(groups, group_labels(effects.evidence, groups), strict=True))
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

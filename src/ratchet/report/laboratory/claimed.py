@@ -41,8 +41,7 @@ _COLUMNS = (
     Column("own", "Its own 95% interval", "number"),
     Column("measured", "Measured here", "number"),
     Column("agreement", "Agreement"),
-    Column("where", "Where"),
-    Column("note", "Note"),
+    Column("remark", "Where, and remarks"),
 )
 
 
@@ -126,8 +125,7 @@ def _row(
         claim.claim,
         Cell(claim.stated, format=style),
         *((Cell(own_interval(claim), format=style),) if own else ()),
-        Cell(value, format=fine, strong=True),
+        Cell(value, format=fine, strong=value is not None),
         Cell(said, _TONES[said]),
-        claim.where,
-        "; ".join(part for part in (reason, claim.note) if part),
+        "; ".join(part for part in (claim.where, reason, claim.note) if part),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Callout, Cell, Column, Figure, Heading, Table, Text
 from ratchet.report.laboratory.changes import change_table, mode_table
-from ratchet.report.laboratory.common import group_label
+from ratchet.report.laboratory.common import group_label, group_labels
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.laboratory.fewshot import few_shot_blocks
 from ratchet.report.laboratory.matrices import total
@@ -28,12 +28,12 @@ _LEADING = 30
 """Episodes: the budget that the write-up states its numbers for."""
 
 _TARGETS = (
-    Column("arms", "Base and arm"),
+    Column("arms", "Arm"),
     Column("gain", "Gain over the modes", "signed"),
     Column("worst", "Worst mode"),
     Column("worst_change", "Change there", "signed"),
     Column("retention", "Mean change on the trained modes", "signed"),
-    Column("total", "Total change there", "signed"),
+    Column("total", "Total", "signed"),
 )
 
 
@@ -48,7 +48,7 @@ def extreme_blocks(effects: StudyEffects) -> list[Block]:
         return few_shot_blocks(effects)
     findings, rest = _split(few_shot_blocks(effects))
     kept = [g for g in groups if effects.figure(g, "retention") is not None]
-    title = f"With {plural(budget, 'episode')}"
+    title = f"With {plural(budget, 'episode')} to adapt"
     text = (
         f"The bases were trained on `{here.task}` and adapted to `{here.adapt_task}`, which they never "
         "saw. The worst mode is the one with the lowest mean change. The last two columns are the "
@@ -93,7 +93,7 @@ def _row(effects: StudyEffects, group: Group) -> tuple[Cell | Value, ...]:
         "" if worst is None else f"mode {worst[0]}",
         toned(None if worst is None else worst[1]),
         toned(retention, strong=True),
-        toned(total(retention, len(effects.evidence.modes))),
+        None if retention is None else len(effects.evidence.modes) * retention.estimate,
     )
 
 
@@ -105,7 +105,7 @@ def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
     text = (
         f"**With {plural(group.budget, 'episode')}**, of {count(len(known))} arms "
         f"{count(sum(c.low > 0.0 for c, _ in known))} gain over the modes of `{here.adapt_task}`. The "
-        f"highest gain is {group_label(here, group)}'s: **{signed(gain)}**"
+        f"highest gain is **{signed(gain)}** ({group_label(here, group)})"
     )
     worst = worst_mode(effects, group)
     if worst is not None:
@@ -121,7 +121,7 @@ def _retention(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
     if not groups:
         return []
     here = effects.evidence
-    labels = [group_label(here, group) for group in groups]
+    labels = group_labels(here, groups)
     across = [effects.figure(group, "retention") for group in groups]
     up = [effects.figure(group, "change") for group in groups]
     points = [

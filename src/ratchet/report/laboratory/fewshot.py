@@ -117,7 +117,7 @@ def _finding(effects: StudyEffects, base: str) -> str:
     here = effects.evidence
     areas = [(a, arm) for arm in here.arms_of(base) if (a := area(effects, base, arm.name))]
     changes = [c for g in effects.groups() if g.base == base and (c := effects.figure(g, "change"))]
-    text = f"`{base}`. {tally(changes, 'pair of arm and budget')}."
+    text = f"`{base}`. {tally(changes, 'arm and budget')}."
     if areas:
         best, arm = max(areas, key=lambda item: item[0].estimate)
         lowest, other = min(areas, key=lambda item: item[0].estimate)

@@ -1,8 +1,8 @@
 """The report of interventions on the slots: what each one does for the return, if anything.
 
-Invariants: an intervened policy is compared with the policy that it was made of, seed by seed, and
-a mean over training seeds has its interval over these and evaluation seeds together; that slots do nothing is said
-only of what the return shows, and that one matters only where an interval excludes zero.
+Invariants: a mean over training seeds has its interval over these and evaluation seeds together; slots
+are numbered within a policy, so which one matters is asked policy by policy; that slots do nothing is
+said only of what the return shows, and that one matters only where an interval excludes zero.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ratchet.report.wording import modes_name, signed, toned
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ratchet.evaluation.statistics import Interval
     from ratchet.ledger import Store
     from ratchet.report.laboratory.evidence import StudyEvidence
     from ratchet.report.laboratory.intervened import Changes, Kind

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ratchet.report.document import Block, Callout, Cell, Column, Heading, Table, Text
 from ratchet.report.laboratory.adaptation import change_section
 from ratchet.report.laboratory.changes import extremes, forests, tally
-from ratchet.report.laboratory.common import arm_label, group_label, verdict
+from ratchet.report.laboratory.common import arm_label, group_labels, verdict
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.tables import Value, count
 from ratchet.report.wording import plural, signed, together, toned
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ratchet.evaluation.statistics import Interval
 
 _ARMS = (
-    Column("arms", "Base and arm"),
+    Column("arms", "Arm"),
     Column("scope", "Scope"),
     Column("method", "Method"),
     Column("parameters", "Adapted parameters", align="right"),
@@ -49,7 +49,10 @@ def matched_blocks(effects: StudyEffects) -> list[Block]:
     blocks: list[Block] = [Callout("note", text)]
     if pairs:
         blocks.append(Callout("note", _finding(effects, pairs)))
-    rows = [_arm_row(effects, group) for group in groups]
+    rows = [
+        _arm_row(effects, group, label)
+        for group, label in zip(groups, group_labels(effects.evidence, groups), strict=True)
+    ]
     blocks += [Heading("Arms and their parameters"), Table("arms", _ARMS, tuple(rows))]
     if pairs:
         blocks += _differences(effects, pairs)
@@ -85,7 +88,7 @@ def _finding(effects: StudyEffects, pairs: Sequence[tuple[Group, Group, Interval
     )
 
 
-def _arm_row(effects: StudyEffects, group: Group) -> tuple[Cell | Value, ...]:
+def _arm_row(effects: StudyEffects, group: Group, label: str) -> tuple[Cell | Value, ...]:
     here = effects.evidence
     arm = next(arm for arm in here.arms if arm.name == group.arm)
     trainings = [
@@ -96,7 +99,7 @@ def _arm_row(effects: StudyEffects, group: Group) -> tuple[Cell | Value, ...]:
     extras = ["guarded"] if arm.guard else []
     extras += [arm.anchor] if arm.anchor != "none" else []
     return (
-        group_label(here, group),
+        label,
         f"`{arm.scope}`",
         ", ".join([arm.method.replace("_", " "), *extras]),
         together([t.parameters_adapted for t in trainings]),

@@ -7,27 +7,27 @@ gain* is the gain on the target less the mean change elsewhere.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ratchet.evaluation.statistics import Interval
 from ratchet.report.document import Block, Callout, Cell, Column, Figure, Heading, Table, Text
 from ratchet.report.laboratory.changes import forests
-from ratchet.report.laboratory.common import group_label
+from ratchet.report.laboratory.common import group_labels
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.laboratory.panels import trade_off
 from ratchet.report.plots import heat_map
 from ratchet.report.tables import Value, count
-from ratchet.report.wording import plural, signed, together, toned
+from ratchet.report.wording import plural, signed, toned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ARMS = (
-    Column("arms", "Base and arm"),
-    Column("parameters", "Adapted parameters", align="right"),
+    Column("arms", "Arm"),
     Column("gain", "Gain on the target", "signed"),
     Column("forgetting", "Mean change elsewhere", "signed"),
-    Column("total", "Total change elsewhere", "signed"),
+    Column("total", "Total", "signed"),
     Column("specific", "Specific gain", "signed"),
     Column("reading", "Reading"),
 )
@@ -43,7 +43,8 @@ def forgetting_blocks(effects: StudyEffects) -> list[Block]:
         "total is the sum over them. The specific gain is the gain on the target less the mean change "
         "elsewhere: without it, the adaptation was more training, not adaptation to a mode."
     )
-    rows = tuple(_row(effects, group) for group in groups)
+    labels = group_labels(effects.evidence, groups)
+    rows = tuple(_row(effects, *pair) for pair in zip(groups, labels, strict=True))
     return [
         Callout("note", _finding(effects, groups)),
         Heading("Gain and forgetting"),
@@ -51,7 +52,7 @@ def forgetting_blocks(effects: StudyEffects) -> list[Block]:
         Table("forgetting", _ARMS, rows),
         *_trade_off(effects, groups),
         *forests(
-            [group_label(effects.evidence, group) for group in groups],
+            labels,
             [_known(effects.figure(group, "elsewhere")) for group in groups],
             "elsewhere",
             "Mean change on the modes not adapted to, with its 95% interval.",
@@ -68,20 +69,14 @@ def total(mean: Interval | None, parts: int) -> Interval | None:
     return Interval(parts * mean.estimate, parts * mean.low, parts * mean.high)
 
 
-def _row(effects: StudyEffects, group: Group) -> tuple[Cell | Value, ...]:
+def _row(effects: StudyEffects, group: Group, label: str) -> tuple[Cell | Value, ...]:
     here = effects.evidence
     forgetting = effects.figure(group, "elsewhere")
-    adapted = [
-        a.training.parameters_adapted
-        for target in here.adapt_modes
-        for a in here.select(group.base, group.arm, group.budget, target)
-    ]
     return (
-        group_label(here, group),
-        together(adapted),
+        label,
         toned(effects.figure(group, "change"), strong=True),
         toned(forgetting, strong=True),
-        toned(total(forgetting, len(here.adapt_modes) - 1)),
+        None if forgetting is None else (len(here.adapt_modes) - 1) * forgetting.estimate,
         toned(effects.figure(group, "specific")),
         _reading(effects, group),
     )
@@ -96,9 +91,9 @@ def _reading(effects: StudyEffects, group: Group) -> str:
     parts = []
     if gain.low > 0.0:
         shown = specific is not None and specific.low > 0.0
-        parts.append("a gain, more than elsewhere" if shown else "a gain, not shown to be specific")
+        parts.append("specific gain" if shown else "gain, not shown to be specific")
     else:
-        parts.append("a loss on the target" if gain.high < 0.0 else "no gain shown")
+        parts.append("loss on the target" if gain.high < 0.0 else "no gain shown")
     if elsewhere.high < 0.0:
         parts.append("forgets")
     else:
@@ -110,8 +105,8 @@ def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
     forgets = [g for g in groups if _known(effects.figure(g, "elsewhere")).high < 0.0]
     gains = [g for g in groups if _known(effects.figure(g, "change")).low > 0.0]
     both = [g for g in gains if g not in forgets]
-    here = effects.evidence
     worst = min(groups, key=lambda g: _known(effects.figure(g, "elsewhere")).estimate)
+    named = dict(zip(groups, group_labels(effects.evidence, groups), strict=True))
     text = (
         f"Of {plural(len(groups), 'arm')}, **{count(len(forgets))} forget** (the change on the other "
         f"modes is below zero), and {count(len(gains))} gain on the mode adapted to; "
@@ -119,7 +114,7 @@ def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
     )
     return text + (
         f"The lowest mean change elsewhere is {signed(_known(effects.figure(worst, 'elsewhere')))} "
-        f"({group_label(here, worst)})."
+        f"({named[worst]})."
     )
 
 
@@ -128,7 +123,9 @@ def _trade_off(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
     blocks: list[Block] = []
     for place, base in enumerate(dict.fromkeys(group.base for group in groups)):
         some = [group for group in groups if group.base == base]
-        labels = [_without_base(effects, group) for group in some]
+        labels = [
+            label.removeprefix(f"{base} · ") for label in group_labels(effects.evidence, some)
+        ]
         gains = [_known(effects.figure(group, "change")) for group in some]
         elsewhere = [_known(effects.figure(group, "elsewhere")) for group in some]
         caption = (
@@ -153,29 +150,27 @@ def _trade_off(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
 def _matrices(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
     """Return for each arm the change on every mode, by the mode adapted to."""
     modes = effects.evidence.adapt_modes
-    blocks: list[Block] = [Heading("Every mode after adapting to each")]
-    for place, group in enumerate(groups):
-        values = [
-            [_known(effects.evaluated_on(group, target, mode)) for mode in modes]
-            for target in modes
-        ]
-        label = group_label(effects.evidence, group)
+    matrices = [
+        [[_known(effects.evaluated_on(group, target, mode)) for mode in modes] for target in modes]
+        for group in groups
+    ]
+    sizes = [abs(value.estimate) for matrix in matrices for line in matrix for value in line]
+    limit = max((size for size in sizes if math.isfinite(size)), default=0.0)
+    note = "All arms share one scale of colours; the ends of the intervals stand under the changes."
+    blocks: list[Block] = [Heading("Every mode after adapting to each"), Text(note)]
+    labels = group_labels(effects.evidence, groups)
+    for place, (label, values) in enumerate(zip(labels, matrices, strict=True)):
         caption = f"{label}: change of the mean return, with its 95% interval."
         told = "; ".join(
             f"adapted to {target}, evaluated on {mode}: {signed(value)}"
             for target, line in zip(modes, values, strict=True)
             for mode, value in zip(modes, line, strict=True)
         )
-        image = heat_map(values, modes, modes, row_title="adapted to mode", digits=0)
+        image = heat_map(values, modes, modes, row_title="adapted to mode", digits=0, limit=limit)
         blocks.append(Figure(f"matrix-{place}", image, caption, f"{caption} {told}"))
     return blocks
 
 
-def _without_base(effects: StudyEffects, group: Group) -> str:
-    return group_label(effects.evidence, group).removeprefix(f"{group.base} · ")
-
-
 def _known(value: Interval | None) -> Interval:
     """Return the interval, or one of not-a-number, which pictures mark as missing."""
-    nan = float("nan")
-    return Interval(nan, nan, nan) if value is None else value
+    return Interval(math.nan, math.nan, math.nan) if value is None else value

@@ -14,7 +14,7 @@ from ratchet.report.document import Block, Cell, Column, Document, Table
 from ratchet.report.laboratory.adaptation import adaptation_blocks
 from ratchet.report.laboratory.changes import change_table
 from ratchet.report.laboratory.claimed import claims_blocks
-from ratchet.report.laboratory.common import costs, gaps, guards, method, subtitle, title
+from ratchet.report.laboratory.common import gaps, method, subtitle, title
 from ratchet.report.laboratory.effects import StudyEffects
 from ratchet.report.laboratory.evidence import gather_study
 from ratchet.report.laboratory.extreme import extreme_blocks
@@ -23,6 +23,7 @@ from ratchet.report.laboratory.matched import matched_blocks
 from ratchet.report.laboratory.matrices import forgetting_blocks
 from ratchet.report.laboratory.measured import measured
 from ratchet.report.laboratory.provenance import provenance
+from ratchet.report.laboratory.spent import costs, guards
 from ratchet.report.tables import Value
 
 if TYPE_CHECKING:

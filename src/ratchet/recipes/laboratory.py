@@ -1,0 +1,561 @@
+"""Running a study of the laboratory: bases, what is measured on them, and every adaptation.
+
+The work is done by jobs in several processes (`jobs`); this process alone writes, one job at a time, so a
+study that is broken off has every job whole or not at all, and goes on with those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ratchet import __version__
+from ratchet.errors import RecipeError
+from ratchet.ledger import queries
+from ratchet.ledger.rows import EpisodeRow, TrainingEpisodeRow
+from ratchet.policies.checkpoint import publish, read_checkpoint
+from ratchet.policies.interventions import every_intervention
+from ratchet.policies.policy import Policy
+from ratchet.policies.scopes import scope_counts
+from ratchet.policies.spec import RecurrentSpec
+from ratchet.recipes.adapting import Adapted
+from ratchet.recipes.jobs import (
+    AdaptJob,
+    Evaluated,
+    EvaluateJob,
+    TrainedBase,
+    TrainJob,
+    UsageJob,
+    adapt_policy,
+    evaluate_policy,
+    in_processes,
+    measure_usage,
+    train_base,
+)
+from ratchet.recipes.presets import find_preset
+from ratchet.recipes.session import Session
+from ratchet.recipes.steps import record_policy, record_update
+from ratchet.recipes.study import ArmChoice, BaseChoice, Study
+from ratchet.rollout.fit import check_fit
+from ratchet.seeding import derive, report_seeds
+from ratchet.tasks.registry import find_task
+
+_CURVE_POINTS = 100
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base policy of the study, and where its checkpoint is."""
+
+    choice: BaseChoice
+    seed: int
+    policy: Policy
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
+class PreparedStudy:
+    """A study whose every part has been found to be usable."""
+
+    study: Study
+    claims: Sequence[dict[str, Any]]
+    workers: int
+
+    def record(self) -> dict[str, Any]:
+        """Return what the ledger keeps of the study."""
+        study = self.study
+        task, played = find_task(study.task), find_task(study.played)
+        kept = study.model_dump(mode="json", exclude={"quick", "claims", "training_seeds"})
+        return kept | {
+            "adapt_task": study.played,
+            "modes": [mode.name for mode in task.modes],
+            "adapt_modes": [mode.name for mode in played.modes],
+            "maximum_return": played.maximum_return,
+            "training_seeds": study.seeds(),
+            "adaptation_seeds": list(range(1, study.adaptation_seeds + 1)),
+            "bases": [
+                base.model_dump() | {"steps": base.budget, "description": _about(base)}
+                for base in study.bases
+            ],
+            "arms": [arm.model_dump() | {"label": arm.label or arm.name} for arm in study.arms],
+            "ablation": _ablation(study),
+            "claims": list(self.claims),
+        }
+
+
+def prepare_study(study: Study, claims: Sequence[dict[str, Any]], workers: int) -> PreparedStudy:
+    """Check everything that the study names, before anything is written.
+
+    Raises
+    ------
+    InputError
+        If a task, a preset, an arm or a setting cannot be used.
+
+    """
+    task, played = find_task(study.task), find_task(study.played)
+    if workers < 1:
+        raise RecipeError(
+            f"workers is {workers}; it is how many processes share the work, 1 or more"
+        )
+    for base in study.bases:
+        policy = find_preset(base.preset).new(task, seed=0)
+        check_fit(policy.spec, played)
+        if base.flawed and not isinstance(policy.spec, RecurrentSpec):
+            raise RecipeError(f"base {base.name!r}: its flaws are those of a recurrent training")
+        for arm in study.arms_of(base.name):
+            arm.adaptation(study.confidence).check(policy)
+        TrainJob(base=base, task=study.task, seed=0).plan()
+    return PreparedStudy(study, claims, workers)
+
+
+def run_study(session: Session, prepared: PreparedStudy) -> None:
+    """Do what has not been done; the ledger then holds all that the report needs."""
+    study, workers = prepared.study, prepared.workers
+    bases = _bases(session, study, workers)
+    _evaluate_bases(session, study, bases, workers)
+    if study.slot_usage:
+        _measure_usage(session, study, bases, workers)
+    if study.interventions:
+        _intervene(session, study, bases, workers)
+    _adapt(session, study, bases, workers)
+
+
+def _about(base: BaseChoice) -> str:
+    flaws = {
+        "advantages across episodes": base.across_episodes,
+        "no gradient through time": base.single_transitions,
+        "raw value errors": base.raw_values,
+    }
+    found = [text for text, there in flaws.items() if there]
+    about = find_preset(base.preset).about
+    return about + (f"; flawed: {', '.join(found)}" if found else "")
+
+
+def _ablation(study: Study) -> list[dict[str, Any]]:
+    """Return the bases that differ in the write-up's flaws alone, the sound one first."""
+    if not any(base.flawed for base in study.bases):
+        return []
+    preset = next(base for base in study.bases if base.flawed).preset
+    return [
+        {
+            "base": base.name,
+            "advantage_across_episodes": base.across_episodes,
+            "single_transitions": base.single_transitions,
+            "raw_values": base.raw_values,
+        }
+        for base in study.bases
+        if base.preset == preset
+    ]
+
+
+def _bases(session: Session, study: Study, workers: int) -> list[Base]:
+    """Train the base policies, or take those that a run of this ledger has trained just so."""
+    jobs = [
+        TrainJob(base=base, task=study.task, seed=seed)
+        for seed in study.seeds()
+        for base in study.bases
+    ]
+    session.progress.stage("training the bases", len(jobs))
+    found: dict[tuple[str, int], Base] = {}
+    missing = []
+    for job in jobs:
+        earlier = _trained_before(session, job)
+        if earlier is None:
+            missing.append(job)
+            continue
+        found[job.base.name, job.seed] = earlier
+        session.progress.advance(1)
+    for job, trained in in_processes(train_base, ((job, job) for job in missing), workers):
+        found[job.base.name, job.seed] = _record_base(session, job, trained)
+        session.progress.advance(1)
+    return [found[job.base.name, job.seed] for job in jobs]
+
+
+def _base_config(job: TrainJob) -> dict[str, Any]:
+    """Return all that the trained policy depends on."""
+    plan = job.plan()
+    return plan.config.model_dump() | {
+        "study": {"base": job.base.name, "training_seed": job.seed},
+        "task": job.task,
+        "choice": job.base.model_dump(),
+        "routing": None if plan.routing is None else plan.routing.model_dump(mode="json"),
+        "version": __version__,
+    }
+
+
+def _base_name(job: TrainJob) -> str:
+    return f"base.{job.base.name}.seed-{job.seed}"
+
+
+def _trained_before(session: Session, job: TrainJob) -> Base | None:
+    start = job.plan().policy
+    for row in queries.trainings_like(
+        session.ledger, _base_name(job), base_policy=start.id, config=_base_config(job)
+    ):
+        for checkpoint in queries.checkpoints(session.ledger, row.id):
+            path = session.root / checkpoint.path
+            if path.is_dir():
+                base = Base(job.base, job.seed, read_checkpoint(path), path.resolve())
+                _measure_base(session, job.task, base, row.id)
+                return base
+    return None
+
+
+def _record_base(session: Session, job: TrainJob, trained: TrainedBase) -> Base:
+    plan, policy, ledger = job.plan(), trained.policy, session.ledger
+    home = session.directory / "checkpoints" / _base_name(job)
+    path = publish(policy, home)
+    record_policy(session, plan.policy)
+    record_policy(session, policy)
+    with ledger.transaction():
+        identity = ledger.start_training(
+            session.name,
+            _base_name(job),
+            kind="train",
+            scope=plan.scope,
+            seed=plan.seed,
+            budget=plan.budget.amount,
+            budget_unit=plan.budget.unit,
+            base_policy=plan.policy.id,
+            parameters_total=policy.parameter_count,
+            parameters_adapted=policy.parameter_count,
+            frozen_before=trained.frozen[0],
+            config=_base_config(job),
+        )
+        for update in trained.updates:
+            record_update(session, identity, update)
+        ledger.add_checkpoint(
+            identity,
+            policy_id=policy.id,
+            path=path.relative_to(session.root).as_posix(),
+            update_number=trained.spent.updates,
+            environment_steps=trained.spent.steps,
+        )
+        ledger.finish_training(
+            identity,
+            environment_steps=trained.spent.steps,
+            episodes=trained.spent.episodes,
+            updates=trained.spent.updates,
+            stop_reason="budget spent",
+            result_policy=policy.id,
+            frozen_after=trained.frozen[1],
+            wall_seconds=trained.wall_seconds,
+            collect_seconds=trained.spent.collect_seconds,
+            learn_seconds=trained.spent.learn_seconds,
+            safety=trained.safety,
+        )
+    base = Base(job.base, job.seed, policy, path.resolve())
+    _measure_base(session, job.task, base, identity)
+    return base
+
+
+def _measure_base(session: Session, task: str, base: Base, training_id: int) -> None:
+    """Say in this run where the base comes from, and how it learned."""
+    row = queries.training(session.ledger, training_id)
+    updates = queries.updates(session.ledger, training_id)
+    returns, steps = updates["return_mean"], updates["environment_steps"]
+    ended = np.flatnonzero(np.isfinite(returns))
+    parts = np.array_split(ended, min(_CURVE_POINTS, max(1, len(ended))))
+    session.ledger.add_measurement(
+        session.name,
+        base.policy.id,
+        task=task,
+        mode="",
+        name="base",
+        value={
+            "base": base.choice.name,
+            "training_seed": base.seed,
+            "from_run": row.run_id,
+            "parameters_total": base.policy.parameter_count,
+            "scopes": scope_counts(base.policy.spec),
+            "steps": row.environment_steps,
+            "wall_seconds": row.wall_seconds,
+            "curve": {
+                "steps": [int(steps[part[-1]]) for part in parts if len(part)],
+                "return_mean": [float(returns[part].mean()) for part in parts if len(part)],
+            },
+        },
+    )
+
+
+def _task_modes(task: str) -> tuple[tuple[str, str], ...]:
+    return tuple((task, mode.name) for mode in find_task(task).modes)
+
+
+def _base_modes(study: Study) -> tuple[tuple[str, str], ...]:
+    modes = _task_modes(study.played)
+    return modes + (_task_modes(study.task) if study.retention else ())
+
+
+def _evaluate_bases(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+    session.progress.stage("evaluating the bases", len(bases))
+    done, modes = _evaluated(session), _base_modes(study)
+    missing = []
+    for base in bases:
+        if all((base.policy.id, task, mode) in done for task, mode in modes):
+            session.progress.advance(1)
+            continue
+        job = EvaluateJob(
+            checkpoint=base.checkpoint,
+            modes=modes,
+            episodes=study.episodes,
+            deterministic=study.deterministic,
+        )
+        missing.append((base, job))
+    for base, evaluated in in_processes(evaluate_policy, missing, workers):
+        label = f"{base.choice.name}.seed-{base.seed}"
+        _record_evaluations(session, study, base.policy, label, evaluated)
+        session.progress.advance(1)
+
+
+def _evaluated(session: Session) -> set[tuple[str, str, str]]:
+    return {
+        (row.policy_id, row.task, row.mode)
+        for row in queries.evaluations(session.ledger, session.name)
+        if row.done == row.episodes
+    }
+
+
+def _record_evaluations(
+    session: Session, study: Study, policy: Policy, label: str, evaluated: Sequence[Evaluated]
+) -> None:
+    ledger = session.ledger
+    with ledger.transaction():
+        record_policy(session, policy)
+        for each in evaluated:
+            identity, done = ledger.start_evaluation(
+                session.name,
+                policy.id,
+                label=label,
+                task=each.task,
+                mode=each.mode,
+                seeds=report_seeds(study.episodes),
+                seed_set="report",
+                deterministic=study.deterministic,
+            )
+            if len(done) == study.episodes:
+                continue
+            ledger.add_episodes(
+                identity,
+                [
+                    EpisodeRow(
+                        e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics
+                    )
+                    for e in each.episodes
+                ],
+            )
+            ledger.finish_evaluation(identity, wall_seconds=each.wall_seconds)
+
+
+def _measure_usage(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+    known = {
+        row.policy_id
+        for row in queries.measurements(session.ledger, session.name)
+        if row.name == "routing"
+    }
+    with_slots = [base for base in bases if getattr(base.policy.spec, "slots", 0)]
+    jobs = [
+        (
+            base.policy.id,
+            UsageJob(
+                checkpoint=base.checkpoint, task=study.task, deterministic=study.deterministic
+            ),
+        )
+        for base in with_slots
+        if base.policy.id not in known
+    ]
+    session.progress.stage("watching the gates", len(jobs))
+    for policy_id, usage in in_processes(measure_usage, jobs, workers):
+        _record_usage(session, study.task, policy_id, usage)
+        session.progress.advance(1)
+
+
+def _record_usage(session: Session, task: str, policy_id: str, usage: dict[str, Any]) -> None:
+    with session.ledger.transaction():
+        for mode, value in usage["modes"].items():
+            session.ledger.add_measurement(
+                session.name, policy_id, task=task, mode=mode, name="slot_usage", value=value
+            )
+        session.ledger.add_measurement(
+            session.name, policy_id, task=task, mode="", name="routing", value=usage["routing"]
+        )
+
+
+def _intervene(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+    done = _evaluated(session)
+    jobs: list[tuple[tuple[Base, EvaluateJob], EvaluateJob]] = []
+    total = 0
+    for base in bases:
+        slots = getattr(base.policy.spec, "slots", 0)
+        for what in every_intervention(slots) if slots else []:
+            job = EvaluateJob(
+                checkpoint=base.checkpoint,
+                modes=_task_modes(study.task),
+                episodes=study.episodes,
+                deterministic=study.deterministic,
+                intervention=what,
+            )
+            total += 1
+            policy = job.policy()
+            if not all((policy.id, task, mode) in done for task, mode in job.modes):
+                jobs.append(((base, job), job))
+    session.progress.stage("intervening on the gates", total)
+    session.progress.advance(total - len(jobs))
+    for (base, job), evaluated in in_processes(evaluate_policy, jobs, workers):
+        policy = job.policy()
+        assert job.intervention is not None
+        label = f"{base.choice.name}.seed-{base.seed}.{job.intervention}"
+        _record_evaluations(session, study, policy, label, evaluated)
+        session.ledger.add_measurement(
+            session.name,
+            policy.id,
+            task=study.task,
+            mode="",
+            name="intervention",
+            value={
+                "base": base.choice.name,
+                "training_seed": base.seed,
+                "kind": job.intervention.kind,
+                "slot": job.intervention.slot,
+                "of": base.policy.id,
+            },
+        )
+        session.progress.advance(1)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One adaptation of the study."""
+
+    base: Base
+    arm: ArmChoice
+    mode: str
+    adaptation_seed: int
+    budget: int
+
+    @property
+    def name(self) -> str:
+        base = f"{self.base.choice.name}.seed-{self.base.seed}"
+        return f"{base}.{self.arm.name}.mode-{self.mode}.adapt-{self.adaptation_seed}.{self.budget}"
+
+
+def _planned(study: Study, bases: Sequence[Base]) -> Iterator[_Planned]:
+    """Yield the adaptations in the order in which they run: each once before any twice."""
+    modes = [mode.name for mode in find_task(study.played).modes]
+    for adaptation_seed in range(1, study.adaptation_seeds + 1):
+        for base in bases:
+            for arm in study.arms_of(base.choice.name):
+                for budget in study.budgets:
+                    for mode in modes:
+                        yield _Planned(base, arm, mode, adaptation_seed, budget)
+
+
+def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+    done = {
+        row.name
+        for row in queries.trainings(session.ledger, session.name)
+        if row.status == "finished"
+    }
+    planned = list(_planned(study, bases))
+    session.progress.stage("adapting", len(planned))
+    session.progress.advance(sum(each.name in done for each in planned))
+    missing = ((each, _job(study, each)) for each in planned if each.name not in done)
+    for each, (adapted, evaluated) in in_processes(adapt_policy, missing, workers):
+        _record_adaptation(session, study, each, adapted, evaluated)
+        session.progress.advance(1)
+
+
+def _job(study: Study, each: _Planned) -> AdaptJob:
+    modes = _task_modes(study.played) if study.all_modes else ((study.played, each.mode),)
+    if study.retention:
+        modes += _task_modes(study.task)
+    return AdaptJob(
+        checkpoint=each.base.checkpoint,
+        task=study.played,
+        mode=each.mode,
+        how=each.arm.adaptation(study.confidence),
+        budget=each.budget,
+        # Arms share their episodes' seeds, so that they differ in what is compared alone.
+        seed=derive("adaptation", each.base.seed, each.mode, each.adaptation_seed),
+        modes=modes,
+        episodes=study.episodes,
+        deterministic=study.deterministic,
+    )
+
+
+def _record_adaptation(
+    session: Session,
+    study: Study,
+    each: _Planned,
+    adapted: Adapted,
+    evaluated: Sequence[Evaluated],
+) -> None:
+    ledger, start = session.ledger, each.base.policy
+    how = each.arm.adaptation(study.confidence)
+    with ledger.transaction():
+        record_policy(session, adapted.policy)
+        identity = ledger.start_training(
+            session.name,
+            each.name,
+            kind="finetune",
+            scope="slot_search" if how.method == "slot_search" else how.scope,
+            seed=each.adaptation_seed,
+            budget=each.budget,
+            budget_unit="episodes",
+            mode=each.mode,
+            base_policy=start.id,
+            parameters_total=start.parameter_count,
+            parameters_adapted=how.parameter_count(start),
+            frozen_before=how.frozen(start),
+            config={
+                **how.config().model_dump(),
+                "method": how.method,
+                "study": {
+                    "base": each.base.choice.name,
+                    "training_seed": each.base.seed,
+                    "arm": each.arm.name,
+                    "adaptation_seed": each.adaptation_seed,
+                    "budget": each.budget,
+                },
+            },
+        )
+        record_episodes(session, identity, adapted)
+        ledger.finish_training(
+            identity,
+            environment_steps=adapted.environment_steps,
+            episodes=len(adapted.episodes),
+            updates=len(adapted.updates),
+            stop_reason="budget spent",
+            result_policy=adapted.policy.id,
+            frozen_after=how.frozen(adapted.candidate),
+            wall_seconds=adapted.wall_seconds,
+            safety={
+                "anchor": how.anchor,
+                "guard": adapted.guard_record(how.guard),
+                "side_steps": adapted.side_steps,
+            },
+        )
+        _record_evaluations(session, study, adapted.policy, each.name, evaluated)
+
+
+def record_episodes(session: Session, training_id: int, adapted: Adapted) -> None:
+    """Put every episode of an adaptation into the ledger, its evidence's too."""
+    session.ledger.add_training_episodes(
+        training_id,
+        [
+            TrainingEpisodeRow(
+                attempt=e.attempt,
+                worker=e.worker,
+                episode=e.episode,
+                seed=e.seed,
+                mode=e.mode,
+                episode_return=e.episode_return,
+                length=e.length,
+            )
+            for e in adapted.episodes
+        ],
+    )
