@@ -70,6 +70,26 @@ class Masked(Env):
         return self.np_random.random(3, dtype=np.float32), {"action_mask": self._mask}
 
 
+class Recall(Env):
+    """Shows 1 or -1 at first and nothing after; reward 1 for the action of that sign at the last step."""
+
+    def __init__(self):
+        self.observation_space = Box(-1, 1, (1,), dtype=np.float32)
+        self.action_space = Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._sign = int(self.np_random.choice([-1, 1]))
+        self._left = 4
+        return np.array([self._sign], dtype=np.float32), {}
+
+    def step(self, action):
+        self._left -= 1
+        over = self._left == 0
+        reward = float(over and action == (self._sign > 0))
+        return np.zeros(1, dtype=np.float32), reward, over, False, {}
+
+
 class Stuck(Masked):
     """Offers no legal action."""
 

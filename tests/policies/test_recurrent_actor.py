@@ -242,4 +242,26 @@ def test_specialists_slip_at_their_share(space):
         for column in choice.executed[other].T:
             assert kstest(column, "uniform", args=(-2, 4)).pvalue > 1e-4
     else:
-        assert set(np.unique(choice.executed)) == {0, 1, 2}
+        # A slip that shows goes to one of the two others, each as likely.
+        away = (choice.executed - choice.actions)[other] % 3
+        assert chisquare(np.bincount(away)[1:]).pvalue > 1e-4
+
+
+def test_a_slip_is_legal():
+    policy = random_policy(recurrent_spec(discrete_spec(3, 4), slots=2))
+    who, steps = many_seeds(MANY), np.arange(MANY)
+    masks = np.tile([True, False, True, True], (MANY, 1))
+    choice = RecurrentActor(policy, GateNoise(specialists=(0.9, 0.9))).act(
+        np.zeros((MANY, 3), dtype=np.float32),
+        masks,
+        who,
+        steps,
+        deterministic=False,
+        state=np.zeros((MANY, policy.spec.memory), dtype=np.float32),
+    )
+    assert masks[np.arange(MANY), choice.executed].all()
+    other = choice.executed != choice.actions
+    away = np.bincount(choice.actions[other] * 4 + choice.executed[other], minlength=16)
+    # From each action to either of the two other legal ones.
+    for pair in ((2, 3), (8, 11), (12, 14)):
+        assert chisquare(away[list(pair)]).pvalue > 1e-4

@@ -40,29 +40,39 @@ def tasks(as_json: options.Json = False) -> None:
 
 
 def policies(as_json: options.Json = False) -> None:
-    """List the ways to name a policy."""
+    """List the ways to name a policy, and what can be trained."""
+    from ratchet.recipes.presets import PRESETS
     from ratchet.recipes.resolve import BUILT_IN
 
     ways = {
         "DIRECTORY": "a checkpoint, or a run (its best, else its latest)",
         "RUN@best, RUN@latest": "what the pawl accepted last; the newest checkpoint",
         "FILE.zip": "a Stable-Baselines3 PPO or A2C file, or sb3-contrib's MaskablePPO",
+        "POLICY#clamp:0": "one with its gate set: clamp:SLOT, disable:SLOT, uniform, random",
         **BUILT_IN,
     }
     if as_json:
-        emit({"policies": ways})
+        presets = {name: preset.about for name, preset in PRESETS.items()}
+        emit({"policies": ways, "presets": presets})
         return
     rows = [[name, text] for name, text in ways.items()]
     table("policies", ["policy", "what it is"], rows, text_columns=2)
+    built = [[name, preset.about, f"{preset.steps:,}"] for name, preset in PRESETS.items()]
+    table(
+        "to train with `ratchet train TASK --policy NAME`",
+        ["name", "what it is", "steps in the studies"],
+        built,
+        text_columns=2,
+    )
 
 
 def scopes(as_json: options.Json = False) -> None:
-    """List the named scopes and the tensors each stands for."""
+    """List the named scopes and what each stands for."""
     from ratchet.policies.scopes import SCOPES
 
     if as_json:
-        emit({"scopes": {name: list(patterns) for name, patterns in SCOPES.items()}})
+        emit({"scopes": dict(SCOPES)})
         return
-    rows = [[name, ", ".join(patterns)] for name, patterns in SCOPES.items()]
-    rows.append(["PATTERN", "tensors by name, such as mlp_extractor.policy_net.*"])
-    table("scopes", ["scope", "tensors"], rows, text_columns=2)
+    rows = [[name, what] for name, what in SCOPES.items()]
+    rows.append(["PATTERN,…", "tensors by name, such as mlp_extractor.policy_net.*,action_net.*"])
+    table("scopes", ["scope", "what learns"], rows, text_columns=2)

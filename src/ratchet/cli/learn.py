@@ -14,6 +14,7 @@ from ratchet.cli.output import brief, emit, say, table, watching
 if TYPE_CHECKING:
     from ratchet.evaluation.pawl import PawlSettings
     from ratchet.learning.trainer import TrainingPlan
+    from ratchet.recipes.adapting import Adaptation
     from ratchet.recipes.finetune import Outcome
 
 
@@ -21,6 +22,7 @@ def train(
     task: Annotated[str, typer.Argument(help="Built-in name, Gymnasium id, or module:callable.")],
     steps: options.Steps = None,
     episodes: options.Episodes = None,
+    policy: options.Build = "mlp",
     mode: options.Mode = None,
     settings: options.Set = None,
     seed: options.Seed = 0,
@@ -33,10 +35,8 @@ def train(
 ) -> None:
     """Train a policy from nothing, within an exact budget; report and judge it."""
     from ratchet.learning.trainer import Budget, TrainingPlan
-    from ratchet.policies.initial import new_policy
+    from ratchet.recipes.presets import find_preset, routed
     from ratchet.recipes.settings import pawl_settings, ppo_config, safety_config
-    from ratchet.rollout.fit import spec_for
-    from ratchet.seeding import derive
 
     amount, unit = options.one_budget(steps, episodes)
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
@@ -44,11 +44,15 @@ def train(
     pawl = pawl_settings(given.pawl)
     played, made = options.task_with(task, given.environment, keep_default=False)
     target = options.target_mode(played, mode or made)
+    preset = routed(find_preset(policy), given.routing)
+    # A perceptron keeps PPO's own defaults; the others' settings are part of what they are.
+    own = {} if preset.kind == "mlp" else preset.ppo
     plan = TrainingPlan(
-        policy=new_policy(spec_for(played), derive("initial", seed)),
+        policy=preset.new(played, seed),
         task=played,
         budget=budget,
-        config=ppo_config(None, given.ppo),
+        config=ppo_config(None, {**own, **given.ppo}),
+        routing=preset.routing,
         safety=safety_config(given.safety),
         mode=target,
         seed=seed,
@@ -65,6 +69,9 @@ def finetune(
     scope: options.Scope = "full",
     steps: options.Steps = None,
     episodes: options.Episodes = None,
+    method: options.Method = "ppo",
+    guard: options.Guard = None,
+    rank: options.Rank = 4,
     anchor: options.Anchor = "none",
     settings: options.Set = None,
     seed: options.Seed = 0,
@@ -76,34 +83,69 @@ def finetune(
     as_json: options.Json = False,
 ) -> None:
     """Fine-tune a policy, or a part of it, and judge the result on every mode."""
+    from ratchet.errors import BudgetError, RecipeError, TaskError, did_you_mean
+    from ratchet.evaluation.guard import GuardSettings
     from ratchet.learning.trainer import Budget, TrainingPlan
+    from ratchet.recipes.adapting import METHODS, Adaptation, method_config
     from ratchet.recipes.resolve import check_usable, load_policy
     from ratchet.recipes.settings import pawl_settings, ppo_config, safety_config
     from ratchet.rollout.fit import check_fit
 
     amount, unit = options.one_budget(steps, episodes)
     budget = Budget(amount, "steps" if unit == "steps" else "episodes")
+    if method not in METHODS:
+        raise RecipeError(f"method {method!r} is unknown: {did_you_mean(method, METHODS)}")
     given = options.split_settings(settings)
+    if given.routing:
+        raise RecipeError("routing.… says how a new bank of slots is trained; fine-tuning has none")
     pawl = pawl_settings(given.pawl)
     played, made = options.task_with(task, given.environment, keep_default=True)
     target = options.target_mode(played, mode or made)
     start = load_policy(policy, root)
     check_usable(start)
     check_fit(start.spec, played)
+    guarded = guard if guard is not None else unit == "episodes" and target is not None
+    whole_episodes = guarded or method == "slot_search"
+    if whole_episodes and unit != "episodes":
+        raise BudgetError("a guard and slot search count whole episodes: give --episodes")
+    if whole_episodes and target is None:
+        raise TaskError("a guard and slot search adapt to one mode: name it with --mode")
+    config = (
+        ppo_config(start, given.ppo)
+        if method == "ppo"
+        else ppo_config(None, method_config(method) | given.ppo)
+    )
+    safety = safety_config({"anchor": anchor, **given.safety})
     plan = TrainingPlan(
         policy=start,
         task=played,
         budget=budget,
-        config=ppo_config(start, given.ppo),
-        safety=safety_config({"anchor": anchor, **given.safety}),
+        config=config,
+        safety=safety,
         scope=scope,
         mode=target,
         seed=seed,
         device=device,
         warmup=True,
+        method="reinforce" if method == "reinforce" else "ppo",
+        rank=rank,
     )
+    how = None
+    if whole_episodes:
+        how = Adaptation(
+            scope=scope,
+            method=METHODS[method],
+            safety=safety,
+            guard=GuardSettings() if guarded else None,
+            rank=rank,
+            device=device,
+            ppo=config.model_dump(),
+        )
+        how.check(start)
     stem = f"finetune-{_slug(task)}-{_slug(target or 'mixed')}"
-    _journey(plan, pawl, "finetune", stem, name, root, seeds, resume=resume, as_json=as_json)
+    _journey(
+        plan, pawl, "finetune", stem, name, root, seeds, resume=resume, as_json=as_json, how=how
+    )
 
 
 def _journey(
@@ -117,13 +159,15 @@ def _journey(
     *,
     resume: bool,
     as_json: bool,
+    how: Adaptation | None = None,
 ) -> None:
     from ratchet.learning.trainer import Trainer
     from ratchet.recipes.finetune import finetune as run_finetune
     from ratchet.recipes.reporting import report_run
     from ratchet.recipes.session import open_session, run_name
 
-    Trainer(plan).close()  # refuses scopes, anchors and devices before anything is written
+    if how is None or how.method != "slot_search":
+        Trainer(plan).close()  # refuses scopes, anchors and devices before anything is written
     chosen = run_name(root, name, stem, resume=resume)
     with (
         watching() as watcher,
@@ -133,12 +177,14 @@ def _journey(
             kind=kind,
             seed=plan.seed,
             task=plan.task.name,
-            recipe=_record(plan, pawl, seeds),
+            recipe=_record(plan, pawl, seeds, how),
             resume=resume,
             progress=watcher,
         ) as session,
     ):
-        outcome = run_finetune(session, plan, name=kind, kind=kind, episodes=seeds, pawl=pawl)
+        outcome = run_finetune(
+            session, plan, name=kind, kind=kind, episodes=seeds, pawl=pawl, how=how
+        )
     report_run(root, chosen)
     if as_json:
         emit(outcome.to_json(plan.scope))
@@ -146,8 +192,14 @@ def _journey(
     _show(outcome, plan, root / chosen / "report.html")
 
 
-def _record(plan: TrainingPlan, pawl: PawlSettings, seeds: int) -> dict[str, Any]:
+def _record(
+    plan: TrainingPlan, pawl: PawlSettings, seeds: int, how: Adaptation | None
+) -> dict[str, Any]:
+    method = {"method": plan.method if how is None else how.method}
+    if how is not None:
+        method["guard"] = None if how.guard is None else asdict(how.guard)  # type: ignore[assignment]
     return {
+        **method,
         "task": plan.task.name,
         "modes": [mode.name for mode in plan.task.modes],
         "maximum_return": plan.task.maximum_return,

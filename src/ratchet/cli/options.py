@@ -21,13 +21,28 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="key=value: a PPO setting, safety.…, pawl.…, or what an environment is set to.",
+        help="key=value: a PPO setting, safety.…, pawl.…, routing.…, or what an environment is set to.",
     ),
 ]
 Steps = Annotated[int | None, typer.Option(help="Budget in environment steps, exact.")]
 Episodes = Annotated[int | None, typer.Option(help="Budget in whole episodes instead.")]
-Scope = Annotated[str, typer.Option(help="What learns: full, policy_head, value, bias, a pattern.")]
-Anchor = Annotated[str, typer.Option(help="none, kl:β or l2sp:β.")]
+Scope = Annotated[
+    str, typer.Option(help="What learns: a name that `ratchet scopes` lists, or patterns.")
+]
+Anchor = Annotated[str, typer.Option(help="none, kl:β, l2sp:β or ewc:β.")]
+Method = Annotated[str, typer.Option(help="How it learns: ppo, reinforce or slot_search.")]
+Guard = Annotated[
+    bool | None,
+    typer.Option(
+        "--guard/--no-guard",
+        help="Keep the start unless the budget's own episodes show the result to be better; "
+        "on where the budget is in episodes.",
+    ),
+]
+Rank = Annotated[int, typer.Option(min=1, help="Of the low-rank matrices of scope adapter.")]
+Build = Annotated[
+    str, typer.Option("--policy", help="What to train: a name that `ratchet policies` lists.")
+]
 Seeds = Annotated[int, typer.Option(min=1, help="Evaluation seeds per mode: 0, 1, 2, …")]
 SeedFile = Annotated[Path | None, typer.Option(help="A file of seeds, one a line, instead.")]
 Sampled = Annotated[
@@ -72,15 +87,16 @@ class Settings:
     ppo: dict[str, Any]
     safety: dict[str, Any]
     pawl: dict[str, Any]
+    routing: dict[str, Any]
     environment: dict[str, Any]
 
 
 def split_settings(settings: list[str] | None) -> Settings:
-    """Return the ``--set`` values: PPO's by name, ``safety.…``, ``pawl.…``, and the environment's."""
+    """Return the ``--set`` values: PPO's by name, ``safety.…``, ``pawl.…``, ``routing.…``, and the environment's."""
     from ratchet.learning.config import PPOConfig
     from ratchet.recipes.schema import parse_setting
 
-    found = Settings({}, {}, {}, {})
+    found = Settings({}, {}, {}, {}, {})
     for text in settings or []:
         key, value = parse_setting(text)
         group, _, name = key.partition(".")
@@ -88,6 +104,8 @@ def split_settings(settings: list[str] | None) -> Settings:
             found.safety[name] = value
         elif group == "pawl" and name:
             found.pawl[name] = value
+        elif group == "routing" and name:
+            found.routing[name] = value
         elif key in PPOConfig.model_fields:
             found.ppo[key] = value
         else:

@@ -34,6 +34,25 @@ class Intervention:
         return self.kind if self.slot is None else f"{self.kind}:{self.slot}"
 
 
+def parse_intervention(text: str) -> Intervention:
+    """Return what ``clamp:0``, ``disable:1``, ``uniform`` or ``random`` names.
+
+    Raises
+    ------
+    PolicyError
+        If it names nothing.
+
+    """
+    kind, _, slot = text.partition(":")
+    if kind in {"clamp", "disable"} and slot.isdecimal():
+        return Intervention("clamp" if kind == "clamp" else "disable", int(slot))
+    if text in {"uniform", "random"}:
+        return Intervention("uniform" if text == "uniform" else "random")
+    raise PolicyError(
+        f"intervention {text!r} is none: it is clamp:SLOT, disable:SLOT, uniform or random"
+    )
+
+
 def every_intervention(slots: int) -> list[Intervention]:
     """Return each clamp, each disabled slot, uniform and random weights."""
     return [

@@ -77,17 +77,25 @@ class GateNoise:
         self,
         choice: Choice,
         action: ActionSpec,
+        masks: NDArray[np.bool_] | None,
         seeds: NDArray[np.uint64],
         steps: NDArray[np.int64],
     ) -> Choice:
-        """Return the choice with some of what is executed made random; what is learned from stays."""
+        """Return the choice with some of what is executed made random; what is learned from stays.
+
+        A random action is any legal one, each as likely.
+        """
         if not self.specialists:
             return choice
         share = np.array([*self.specialists, 0.0])[self._players(seeds)]
         width = 1 if action.kind == "discrete" else action.size
         uniforms = kernels.uniforms(seeds ^ _SLIP_STREAM, steps, 1 + width)
         if action.kind == "discrete":
-            other = (uniforms[:, 1] * action.n).astype(np.int64) + action.start
+            legal = np.ones((len(seeds), action.n), dtype=np.bool_) if masks is None else masks
+            rank = legal.cumsum(axis=1)
+            # The first whose rank among the legal ones is above the number drawn.
+            drawn = (uniforms[:, 1] * rank[:, -1]).astype(np.int64)
+            other = (rank > drawn[:, None]).argmax(axis=1) + action.start
         else:
             low, high = np.array(action.low), np.array(action.high)
             other = (low + uniforms[:, 1:] * (high - low)).astype(np.float32)
@@ -182,7 +190,7 @@ class RecurrentActor:
                 deterministic=deterministic,
             )
         self.remember(state, choice.actions)
-        return self._noise.slip(choice, spec.action, seeds, steps)
+        return self._noise.slip(choice, spec.action, masks, seeds, steps)
 
     def weights(self, observations: FloatArray, state: FloatArray) -> FloatArray:
         """Return the gate's weights ``(n, slots)`` for observations and the state before them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,11 +23,16 @@ from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.learning.slot_search import candidates, successive_halving
 from ratchet.learning.trainer import Budget, Trainer, TrainingPlan, Update
+from ratchet.ledger import queries
+from ratchet.ledger.rows import TrainingEpisodeRow
+from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.interventions import bank_of, biased
 from ratchet.policies.low_rank import adapter_layers, adapter_parameters, rank_for
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.recurrent_actor import actor_for
 from ratchet.policies.scopes import ADAPTER, scope_tensors
+from ratchet.recipes.session import Session
+from ratchet.recipes.steps import Trained, record_policy, record_update
 from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import training_seed
 from ratchet.tasks.task import Task
@@ -62,6 +67,24 @@ _PPO: dict[str, Any] = {
 }
 
 
+METHODS: dict[str, Method] = {
+    "ppo": "ppo",
+    "reinforce": "reinforce",
+    "slot_search": "slot_search",
+}
+"""The methods by name."""
+
+
+def method_config(method: str) -> dict[str, Any]:
+    """Return the learner's settings that belong to a method."""
+    return dict(_REINFORCE if method == "reinforce" else _PPO)
+
+
+AS_IT_IS = SafetyConfig(rollback_kl=None, warmup_fraction=0.0)
+"""Nothing is undone and nothing waits: an arm of a study shows what its method does. What keeps a user's
+policy safe is the guard."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adaptation:
     """What to adapt, and how.
@@ -72,16 +95,16 @@ class Adaptation:
 
     scope: str = "full"
     method: Method = "ppo"
-    anchor: str = "none"
+    safety: SafetyConfig = field(default_factory=lambda: AS_IT_IS)
     guard: GuardSettings | None = field(default_factory=GuardSettings)
     rank: int = 4
     parameters: int | None = None
+    device: str = "cpu"
     ppo: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> PPOConfig:
         """Return the learner's settings."""
-        base = _REINFORCE if self.method == "reinforce" else _PPO
-        return PPOConfig(**{**base, **self.ppo})
+        return PPOConfig(**{**method_config(self.method), **self.ppo})
 
     def rank_of(self, policy: Policy) -> int:
         """Return the adapters' rank on this policy."""
@@ -117,7 +140,7 @@ class Adaptation:
 
         """
         self.parameter_count(policy)
-        anchor = parse_anchor(self.anchor)
+        anchor = parse_anchor(self.safety.anchor)
         if self.method == "slot_search" and anchor.kind != "none":
             raise RecipeError("slot search has no weights to hold: it takes no anchor")
         self.config()
@@ -238,13 +261,14 @@ def _learn(
         task=task,
         budget=Budget(budget, "episodes"),
         config=how.config(),
-        # An arm is to show what its method does; what keeps a user's run safe is the guard.
-        safety=SafetyConfig(anchor=how.anchor, rollback_kl=None, warmup_fraction=0.0),
+        safety=how.safety,
         scope=how.scope,
         mode=mode,
         seed=seed,
         method=how.method,
         rank=how.rank_of(policy),
+        warmup=True,
+        device=how.device,
     )
     trainer = Trainer(plan, updates.append)
     try:
@@ -303,3 +327,118 @@ def _records(
         )
         for number, episode in zip(numbers, played, strict=True)
     ]
+
+
+def record_adaptation(
+    session: Session,
+    name: str,
+    policy: Policy,
+    mode: str,
+    how: Adaptation,
+    budget: int,
+    adapted: Adapted,
+    *,
+    seed: int,
+    config: Mapping[str, Any] | None = None,
+    safety: Mapping[str, Any] | None = None,
+) -> int:
+    """Put an adaptation into the ledger, with every episode it played; return the training's id."""
+    ledger = session.ledger
+    with ledger.transaction():
+        record_policy(session, policy)
+        record_policy(session, adapted.policy)
+        identity = ledger.start_training(
+            session.name,
+            name,
+            kind="finetune",
+            scope=how.method if how.method == "slot_search" else how.scope,
+            seed=seed,
+            budget=budget,
+            budget_unit="episodes",
+            mode=mode,
+            base_policy=policy.id,
+            parameters_total=policy.parameter_count,
+            parameters_adapted=how.parameter_count(policy),
+            frozen_before=how.frozen(policy),
+            config={**how.config().model_dump(), "method": how.method, **(config or {})},
+        )
+        for update in adapted.updates:
+            record_update(session, identity, replace(update, episodes=()))
+        ledger.add_training_episodes(
+            identity,
+            [
+                TrainingEpisodeRow(
+                    attempt=e.attempt,
+                    worker=e.worker,
+                    episode=e.episode,
+                    seed=e.seed,
+                    mode=e.mode,
+                    episode_return=e.episode_return,
+                    length=e.length,
+                )
+                for e in adapted.episodes
+            ],
+        )
+        ledger.finish_training(
+            identity,
+            environment_steps=adapted.environment_steps,
+            episodes=len(adapted.episodes),
+            updates=len(adapted.updates),
+            stop_reason="budget spent",
+            result_policy=adapted.policy.id,
+            frozen_after=how.frozen(adapted.candidate),
+            wall_seconds=adapted.wall_seconds,
+            safety={
+                **how.safety.model_dump(),
+                "guard": adapted.guard_record(how.guard),
+                "side_steps": adapted.side_steps,
+                **(safety or {}),
+            },
+        )
+    return identity
+
+
+def train_by(
+    session: Session, plan: TrainingPlan, how: Adaptation, *, name: str, preflight: str | None
+) -> Trained:
+    """Adapt as the plan says, with ledger rows and a checkpoint; one that was finished is read back."""
+    assert plan.mode is not None
+    home = session.directory / "checkpoints" / name
+    budget = plan.budget.amount
+    session.progress.stage(name, budget)
+    rows = [r for r in queries.trainings(session.ledger, session.name) if r.name == name]
+    finished = bool(rows) and rows[0].status == "finished" and home.is_dir()
+    if finished:
+        identity = rows[0].id
+        policy = read_checkpoint(home)
+    else:
+        adapted = adapt(
+            plan.policy, plan.task, plan.mode, how, budget, seed=plan.seed, deterministic=True
+        )
+        if adapted.verdict is not None:
+            session.progress.note(f"guard: {adapted.verdict.reason}")
+        policy = adapted.policy
+        publish(policy, home)
+        identity = record_adaptation(
+            session,
+            name,
+            plan.policy,
+            plan.mode,
+            how,
+            budget,
+            adapted,
+            seed=plan.seed,
+            safety={"preflight": preflight},
+        )
+    session.progress.advance(budget)
+    row = queries.training(session.ledger, identity)
+    return Trained(
+        training_id=identity,
+        policy=policy,
+        checkpoint=home,
+        environment_steps=row.environment_steps,
+        episodes=row.episodes,
+        parameters_adapted=row.parameters_adapted,
+        frozen_unchanged=bool(row.frozen_unchanged),
+        wall_seconds=row.wall_seconds,
+    )

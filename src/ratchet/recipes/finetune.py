@@ -22,6 +22,7 @@ from ratchet.learning.trainer import TrainingPlan
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import actor_for
+from ratchet.recipes.adapting import Adaptation, train_by
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
 from ratchet.recipes.steps import Played, SeedSet, Trained, evaluate, train
@@ -131,11 +132,12 @@ def finetune(
     episodes: int,
     deterministic: bool = True,
     pawl: PawlSettings | None = None,
+    how: Adaptation | None = None,
 ) -> Outcome:
     """Evaluate, train, evaluate again on all modes, judge, and move `best` if the pawl accepts.
 
     `episodes` seeds are reported on, and as many others decide. The base policy becomes the run's
-    first `best`.
+    first `best`. With `how`, training is an adaptation within a budget of whole episodes.
 
     Raises
     ------
@@ -156,7 +158,11 @@ def finetune(
     start = publish(base, session.directory / "checkpoints" / f"start-{base.id}")
     if not (session.directory / "best.json").exists():
         point(session.directory, "best", start)
-    trained = train(session, plan, name=name, kind=kind, preflight=checked if plan.warmup else None)
+    stated = checked if plan.warmup else None
+    if how is None:
+        trained = train(session, plan, name=name, kind=kind, preflight=stated)
+    else:
+        trained = train_by(session, plan, how, name=name, preflight=stated)
     session.progress.note(f"trained for {trained.environment_steps:,} environment steps")
     after = play_all_modes(
         session, "result", trained.policy, task, report, deterministic=deterministic

@@ -16,13 +16,13 @@ import numpy as np
 from ratchet import __version__
 from ratchet.errors import RecipeError
 from ratchet.ledger import queries
-from ratchet.ledger.rows import EpisodeRow, TrainingEpisodeRow
+from ratchet.ledger.rows import EpisodeRow
 from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.interventions import every_intervention
 from ratchet.policies.policy import Policy
 from ratchet.policies.scopes import scope_counts
 from ratchet.policies.spec import RecurrentSpec
-from ratchet.recipes.adapting import Adapted
+from ratchet.recipes.adapting import Adapted, record_adaptation
 from ratchet.recipes.jobs import (
     AdaptJob,
     Evaluated,
@@ -465,7 +465,7 @@ def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: int) 
     session.progress.advance(sum(each.name in done for each in planned))
     missing = ((each, _job(study, each)) for each in planned if each.name not in done)
     for each, (adapted, evaluated) in in_processes(adapt_policy, missing, workers):
-        _record_adaptation(session, study, each, adapted, evaluated)
+        _record(session, study, each, adapted, evaluated)
         session.progress.advance(1)
 
 
@@ -487,75 +487,31 @@ def _job(study: Study, each: _Planned) -> AdaptJob:
     )
 
 
-def _record_adaptation(
+def _record(
     session: Session,
     study: Study,
     each: _Planned,
     adapted: Adapted,
     evaluated: Sequence[Evaluated],
 ) -> None:
-    ledger, start = session.ledger, each.base.policy
-    how = each.arm.adaptation(study.confidence)
-    with ledger.transaction():
-        record_policy(session, adapted.policy)
-        identity = ledger.start_training(
-            session.name,
+    with session.ledger.transaction():
+        record_adaptation(
+            session,
             each.name,
-            kind="finetune",
-            scope="slot_search" if how.method == "slot_search" else how.scope,
+            each.base.policy,
+            each.mode,
+            each.arm.adaptation(study.confidence),
+            each.budget,
+            adapted,
             seed=each.adaptation_seed,
-            budget=each.budget,
-            budget_unit="episodes",
-            mode=each.mode,
-            base_policy=start.id,
-            parameters_total=start.parameter_count,
-            parameters_adapted=how.parameter_count(start),
-            frozen_before=how.frozen(start),
             config={
-                **how.config().model_dump(),
-                "method": how.method,
                 "study": {
                     "base": each.base.choice.name,
                     "training_seed": each.base.seed,
                     "arm": each.arm.name,
                     "adaptation_seed": each.adaptation_seed,
                     "budget": each.budget,
-                },
-            },
-        )
-        record_episodes(session, identity, adapted)
-        ledger.finish_training(
-            identity,
-            environment_steps=adapted.environment_steps,
-            episodes=len(adapted.episodes),
-            updates=len(adapted.updates),
-            stop_reason="budget spent",
-            result_policy=adapted.policy.id,
-            frozen_after=how.frozen(adapted.candidate),
-            wall_seconds=adapted.wall_seconds,
-            safety={
-                "anchor": how.anchor,
-                "guard": adapted.guard_record(how.guard),
-                "side_steps": adapted.side_steps,
+                }
             },
         )
         _record_evaluations(session, study, adapted.policy, each.name, evaluated)
-
-
-def record_episodes(session: Session, training_id: int, adapted: Adapted) -> None:
-    """Put every episode of an adaptation into the ledger, its evidence's too."""
-    session.ledger.add_training_episodes(
-        training_id,
-        [
-            TrainingEpisodeRow(
-                attempt=e.attempt,
-                worker=e.worker,
-                episode=e.episode,
-                seed=e.seed,
-                mode=e.mode,
-                episode_return=e.episode_return,
-                length=e.length,
-            )
-            for e in adapted.episodes
-        ],
-    )

@@ -7,13 +7,16 @@ is stated here. `recurrent` is its baseline, trained as it should have been; `ro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.learning.config import RoutingConfig
 from ratchet.policies.initial import new_policy
 from ratchet.policies.policy import Policy
+from ratchet.recipes.settings import explain
 from ratchet.rollout.fit import recurrent_spec_for, spec_for
 from ratchet.seeding import derive
 from ratchet.tasks.task import Task
@@ -136,6 +139,29 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 """Every policy that can be trained by name."""
+
+
+def routed(preset: Preset, settings: Mapping[str, Any]) -> Preset:
+    """Return the preset with other settings of its bank's training.
+
+    Raises
+    ------
+    RecipeError
+        If it has no bank, or a setting is unknown or out of range.
+
+    """
+    if not settings:
+        return preset
+    if preset.routing is None:
+        raise RecipeError("routing.… says how a bank of slots is trained; this policy has none")
+    for key in settings:
+        if key not in RoutingConfig.model_fields:
+            known = did_you_mean(key, RoutingConfig.model_fields)
+            raise RecipeError(f"routing has no setting {key!r}: {known}")
+    try:
+        return replace(preset, routing=RoutingConfig(**{**preset.routing.model_dump(), **settings}))
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
 
 
 def find_preset(name: str) -> Preset:

@@ -14,6 +14,7 @@ from ratchet.errors import PolicyError
 from ratchet.policies import kernels
 from ratchet.policies.actor import Choice, Chooser
 from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
+from ratchet.policies.interventions import intervene, parse_intervention
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import actor_for
 from ratchet.rollout.fit import check_fit
@@ -109,12 +110,17 @@ class Player:
 def load_policy(text: str, root: Path) -> Policy:
     """Return the policy that `text` means: a directory, ``RUN@best``, or a ``.zip``.
 
+    ``#clamp:0``, ``#disable:1``, ``#uniform`` and ``#random`` behind it intervene on its gate.
+
     Raises
     ------
     PolicyError
         If there is none, it is damaged, or it is of a kind that cannot be read.
 
     """
+    whole, mark, intervention = text.rpartition("#")
+    if mark and not Path(text).exists():
+        return intervene(load_policy(whole, root), parse_intervention(intervention))
     run, at, pointer = text.rpartition("@")
     if at and not Path(text).exists():
         directory = Path(run) if Path(run).exists() else root / run

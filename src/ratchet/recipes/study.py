@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ratchet.evaluation.guard import GuardSettings
-from ratchet.recipes.adapting import Adaptation, Method
+from ratchet.recipes.adapting import AS_IT_IS, Adaptation, Method
 from ratchet.recipes.presets import find_preset
 
 Name = Literal[
@@ -71,7 +71,7 @@ class ArmChoice(BaseModel):
         return Adaptation(
             scope=self.scope,
             method=self.method,
-            anchor=self.anchor,
+            safety=AS_IT_IS.model_copy(update={"anchor": self.anchor}),
             guard=GuardSettings(confidence=confidence) if self.guard else None,
             rank=self.rank,
             parameters=self.parameters,
