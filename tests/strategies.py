@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ratchet.policies.policy import Policy
+from ratchet.policies.sequences import Sequences
 from ratchet.policies.spec import (
     ActionSpec,
     ObservationSpec,
@@ -13,7 +14,6 @@ from ratchet.policies.spec import (
     RecurrentSpec,
     StateDependentExploration,
 )
-from ratchet.policies.sequences import Sequences
 
 ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
 seeds = st.integers(0, 2**32 - 1)

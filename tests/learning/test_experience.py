@@ -49,9 +49,7 @@ def three_steps(*, terminated=(), truncated=(), final=()):
         steps=np.zeros((3, 1), dtype=np.int64),
         modes=np.zeros((3, 1), dtype=np.int64),
         states=np.zeros((1, 0), dtype=np.float32),
-        provenance=Provenance(
-            policy="", version=0, task="", worker=0, attempt=0, collected_at=0.0
-        ),
+        provenance=Provenance(policy="", version=0, task="", worker=0, attempt=0, collected_at=0.0),
     )
 
 
@@ -207,9 +205,7 @@ def test_after_a_cut_the_value_is_that_of_going_on():
             given = (None, trajectory.seeds[here], trajectory.steps[here])
             actor.act(trajectory.observations[here], *given, deterministic=False, state=state)
             state[:, -1] = trajectory.rewards[here]
-            for at, seen in zip(
-                trajectory.final_index, trajectory.final_observations, strict=True
-            ):
+            for at, seen in zip(trajectory.final_index, trajectory.final_observations, strict=True):
                 if at.tolist() == [row, column]:
                     inputs = np.concatenate([seen[None], state[:, 8:]], axis=1)
                     after = network.value_after(np.ascontiguousarray(state[:, :8]), inputs)[0]

@@ -109,8 +109,8 @@ RUNS = {
         cartpole_modes,
         {
             "routing": EVERYTHING,
-            "safety": SafetyConfig(rollback_kl=1e-3),
-            "config": {"learning_rate": 3e-3},
+            "safety": SafetyConfig(rollback_kl=2e-3),
+            "config": {"learning_rate": 1e-2},
         },
     ),
 }
@@ -144,7 +144,7 @@ def test_interrupted_anywhere_it_is_the_same_run(name, stops, tmp_path):
     for ours, theirs in zip(updates, all_updates, strict=True):
         assert ours.episodes == theirs.episodes
         np.testing.assert_equal(asdict(ours.metrics), asdict(theirs.metrics))
-    assert any(update.rolled_back for update in updates) == (name == "some undone")
+    assert {update.rolled_back for update in updates} == {name == "some undone", False}
 
 
 def test_before_anything_is_learned_a_steps_ratio_is_one():
@@ -158,7 +158,9 @@ def test_before_anything_is_learned_a_steps_ratio_is_one():
             assert update.update_kl == pytest.approx(0.0, abs=1e-8)
 
 
-@pytest.mark.parametrize("options", [{"routing": EVERYTHING}, {"slots": 0}], ids=["astral", "plain"])
+@pytest.mark.parametrize(
+    "options", [{"routing": EVERYTHING}, {"slots": 0}], ids=["astral", "plain"]
+)
 def test_on_pytorch_it_learns_the_same(options):
     compiled, through_torch = (
         trained(plan_for(gymnasium_task("Pendulum-v1"), 132, device=device, **options))[0]
@@ -226,9 +228,7 @@ def test_the_temperature_follows_what_was_spent_and_stays_with_the_policy():
 
 
 def test_an_undone_update_leaves_the_slot_predictor_as_it_was():
-    plan = plan_for(
-        cartpole_modes(), routing=EVERYTHING, safety=SafetyConfig(rollback_kl=1e-12)
-    )
+    plan = plan_for(cartpole_modes(), routing=EVERYTHING, safety=SafetyConfig(rollback_kl=1e-12))
     updates = []
     trainer = Trainer(plan, updates.append)
     before = trainer._routing.predictor.state()

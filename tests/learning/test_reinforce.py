@@ -26,7 +26,9 @@ CONFIG = {
 """Rollouts of 5 steps; an episode may have 12."""
 
 
-def trainer_for(amount, unit, *, slots=None, observe=lambda _: None, config=None, made=random_policy):
+def trainer_for(
+    amount, unit, *, slots=None, observe=lambda _: None, config=None, made=random_policy
+):
     task = callable_task("environments:Counting")
     spec = spec_for(task)
     return Trainer(
@@ -96,7 +98,9 @@ def test_the_gradient_is_minus_the_mean_of_score_times_normalised_return():
 
     module = ActorCritic(trainer.plan.policy)
     logits = module.action_outputs(torch.from_numpy(trajectory.observations[:, 0]))
-    log_p = torch.log_softmax(logits, dim=1)[torch.arange(n), torch.from_numpy(trajectory.actions[:, 0])]
+    log_p = torch.log_softmax(logits, dim=1)[
+        torch.arange(n), torch.from_numpy(trajectory.actions[:, 0])
+    ]
     loss = -(log_p * torch.from_numpy(weights.astype(np.float32))).mean()
     loss.backward()
 

@@ -39,7 +39,11 @@ def test_candidates_pull_and_push_each_slot():
     third = 2.0 / 3.0
     assert candidates(3)[:3] == pytest.approx(
         np.array(
-            [[0, 0, 0], [20 * third, -10 * third, -10 * third], [-20 * third, 10 * third, 10 * third]]
+            [
+                [0, 0, 0],
+                [20 * third, -10 * third, -10 * third],
+                [-20 * third, 10 * third, 10 * third],
+            ]
         )
     )
     # A pull gives a slot nearly all, a push nearly nothing, of a gate without a preference.

@@ -118,7 +118,9 @@ def test_the_reward_before_matters():
     seen, who = np.zeros((2, 3), dtype=np.float32), np.zeros(2, dtype=np.uint64)
     state = np.zeros((2, actor.memory), dtype=np.float32)
     state[1, -1] = 2.0
-    choice = actor.act(seen, None, who, np.zeros(2, dtype=np.int64), deterministic=True, state=state)
+    choice = actor.act(
+        seen, None, who, np.zeros(2, dtype=np.int64), deterministic=True, state=state
+    )
     assert not np.array_equal(state[0, :8], state[1, :8])
     assert choice.log_probs[0] != choice.log_probs[1] or choice.actions[0] != choice.actions[1]
 

@@ -288,7 +288,7 @@ def _task_modes(task: str) -> tuple[tuple[str, str], ...]:
 
 def _base_modes(study: Study) -> tuple[tuple[str, str], ...]:
     modes = _task_modes(study.played)
-    return modes + (_task_modes(study.task) if study.retention else ())
+    return modes + (() if study.retention is None else _task_modes(study.task))
 
 
 def _evaluate_bases(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
@@ -471,7 +471,7 @@ def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: int) 
 
 def _job(study: Study, each: _Planned) -> AdaptJob:
     modes = _task_modes(study.played) if study.all_modes else ((study.played, each.mode),)
-    if study.retention:
+    if study.retention == each.budget:
         modes += _task_modes(study.task)
     return AdaptJob(
         checkpoint=each.base.checkpoint,

@@ -89,8 +89,8 @@ class Study(BaseModel):
     source: str = Field("", description="The write-up whose numbers the claims table holds.")
     task: str = Field(description="What the bases are trained on.")
     adapt_task: str | None = Field(None, description="What is adapted to; `task` if not stated.")
-    retention: bool = Field(
-        default=False, description="Whether adapted policies are also evaluated on `task`."
+    retention: int | None = Field(
+        None, description="The budget whose policies are evaluated on the modes of `task` too."
     )
     all_modes: bool = Field(
         default=False, description="Whether they are evaluated on every mode, not only their own."
@@ -122,6 +122,8 @@ class Study(BaseModel):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} holds {twice[0]!r} twice")
+        if self.retention is not None and self.retention not in self.budgets:
+            raise ValueError(f"retention is {self.retention}, which is none of the budgets")
         known = [base.name for base in self.bases]
         for arm in self.arms:
             for name in arm.bases:

@@ -227,7 +227,7 @@ def _whole(evidence: StudyEvidence, measured: Mapping[str, Changes]) -> list[Blo
         Heading("Without the gate"),
         Text(
             "The slots are kept, but their weights no longer come from the gate: all alike, or drawn at "
-            "random at each step. Changes of the mean return; near zero, the return does not depend on "
+            "drawn once at random and then kept. Changes of the mean return; near zero, the return does not depend on "
             "what the gate chooses."
         ),
         *_tables("weights", lead, evidence.modes, lines),
