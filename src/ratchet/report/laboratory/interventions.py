@@ -226,9 +226,9 @@ def _whole(evidence: StudyEvidence, measured: Mapping[str, Changes]) -> list[Blo
     return [
         Heading("Without the gate"),
         Text(
-            "The slots are kept, but their weights no longer come from the gate: all alike, or drawn at "
-            "drawn once at random and then kept. Changes of the mean return; near zero, the return does not depend on "
-            "what the gate chooses."
+            "The slots are kept, but their weights no longer come from the gate: all alike, or drawn "
+            "once at random and then kept. Changes of the mean return; near zero, the return does not "
+            "depend on what the gate chooses."
         ),
         *_tables("weights", lead, evidence.modes, lines),
     ]
