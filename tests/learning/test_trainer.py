@@ -13,7 +13,6 @@ from environments import counted
 from ratchet.errors import BudgetError, PolicyError, RecipeError
 from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
-from ratchet.learning.experience import explained_variance
 from ratchet.learning.trainer import Budget, Trainer, TrainingPlan
 from ratchet.policies.checkpoint import publish, read_checkpoint, read_training_state
 from ratchet.policies.initial import new_policy
@@ -492,11 +491,3 @@ def test_it_learns():
     last = [one.episode_return for update in updates[-3:] for one in update.episodes]
     assert np.mean(first) < 40
     assert np.mean(last) > 100
-
-
-def test_explained_variance():
-    returns = np.array([1.0, 2.0, 3.0], dtype=np.float32)
-    assert explained_variance(returns, returns) == 1.0
-    assert explained_variance(np.full(3, 2.0, dtype=np.float32), returns) == 0.0
-    assert explained_variance(-returns, returns) == -3.0
-    assert np.isnan(explained_variance(returns, np.ones(3, dtype=np.float32)))

@@ -133,7 +133,7 @@ def test_the_temperature_can_be_set(case):
 def test_what_was_before_an_episode_does_not_matter_to_it(case):
     """Neither to its outputs nor to its gradient: it is the gradient of the episode alone."""
     policy, x = made(case, seed=2)
-    spec, steps = policy.spec, len(x.inputs)
+    spec = policy.spec
     begins = np.zeros_like(x.begins)
     begins[3] = True
     x = replace(x, begins=begins, valid=np.ones_like(x.valid))
@@ -168,7 +168,6 @@ def test_what_was_before_an_episode_does_not_matter_to_it(case):
     np.testing.assert_allclose(
         network.outputs(x)[0][nothing:], network.outputs(alone)[0], rtol=1e-6, atol=1e-6
     )
-    assert steps > 3
 
 
 @pytest.mark.parametrize("case", ["plain", "all"])

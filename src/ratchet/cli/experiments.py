@@ -64,10 +64,11 @@ def run(
 
 
 def demo(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
-    """Train a base policy, fine-tune it on every mode, and report what that did; a few minutes."""
+    """Fine-tune a policy on every mode, adapt another at test time, and report both; a few minutes."""
     from ratchet.recipes.session import free_name
 
-    run("sb3-finetuning", quick=True, name=free_name(root, "demo"), root=root, as_json=as_json)
+    for recipe, name in (("sb3-finetuning", "demo"), ("test-time-adaptation", "demo-adaptation")):
+        run(recipe, quick=True, name=free_name(root, name), root=root, as_json=as_json)
 
 
 def report(

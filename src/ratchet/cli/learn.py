@@ -110,6 +110,8 @@ def finetune(
         raise BudgetError("a guard and slot search count whole episodes: give --episodes")
     if whole_episodes and target is None:
         raise TaskError("a guard and slot search adapt to one mode: name it with --mode")
+    if method == "slot_search":
+        scope = "gating"
     config = (
         ppo_config(start, given.ppo)
         if method == "ppo"

@@ -233,6 +233,8 @@ def adapt(
                 episodes += played
                 evidence += len(played)
             verdict = judge_adaptation(shown[0], shown[1], how.guard)
+            if same and learning:
+                verdict = replace(verdict, reason="the start is kept: adaptation chose it itself")
             result = candidate if verdict.adopted else policy
     return Adapted(
         policy=result,

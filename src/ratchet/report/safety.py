@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratchet.report.document import Block, Cell, Column, Heading, Table, Text
+from ratchet.report.document import Block, Callout, Cell, Column, Heading, Table, Text
 from ratchet.report.tables import Value, number, percent
-from ratchet.report.wording import doing, group_name
+from ratchet.report.wording import doing, group_name, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ def safety(evidence: Evidence) -> list[Block]:
     blocks: list[Block] = [Heading("Safety")]
     if checked:
         blocks.append(Text(f"**Pre-flight** of the policy before: {'; '.join(checked)}."))
+    blocks += [_guard(arm) for arm in arms if arm.safety.get("guard")]
     blocks.append(Text(_measures(arms, doing(evidence))))
     rows: list[tuple[Cell | Value, ...]] = []
     for group in evidence.groups:
@@ -52,6 +53,17 @@ def safety(evidence: Evidence) -> list[Block]:
         )
     blocks.append(Table("safety", _COLUMNS, tuple(rows), "Updates of all runs of each group"))
     return blocks
+
+
+def _guard(arm: Training) -> Callout:
+    """Return what the guard decided on the evidence inside the budget."""
+    guard = arm.safety["guard"]
+    return Callout(
+        "good" if guard["adopted"] else "warning",
+        f"**Guard.** Of {plural(arm.episodes, 'episode')} played, "
+        f"{guard['adaptation_episodes']} adapted the policy and {guard['evidence_episodes']} are "
+        f"evidence at {percent(guard['confidence'])} confidence. Verdict: {guard['reason']}.",
+    )
 
 
 def _measures(arms: Sequence[Training], what: str) -> str:
