@@ -22,14 +22,16 @@ CLAIMS = (
     "train_cartpole",
     "minibatch",
     "train_jax",
+    "train_recurrent",
     "finetune",
+    "adapt",
     "cold_start",
     "evaluate",
     "environment",
     "memory",
 )
 PAGE = ROOT / "docs" / "BENCHMARKS.md"
-PEERS = ("stable-baselines3", "jax", "gymnax")
+PEERS = ("stable-baselines3", "sb3-contrib", "jax", "gymnax")
 
 
 def main() -> None:

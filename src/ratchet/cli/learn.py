@@ -188,10 +188,16 @@ def _journey(
             session, plan, name=kind, kind=kind, episodes=seeds, pawl=pawl, how=how
         )
     report_run(root, chosen)
+    learns = _what_learns(plan, how)
     if as_json:
-        emit(outcome.to_json(plan.scope))
+        emit(outcome.to_json(learns))
         return
-    _show(outcome, plan, root / chosen / "report.html")
+    _show(outcome, plan, learns, root / chosen / "report.html")
+
+
+def _what_learns(plan: TrainingPlan, how: Adaptation | None) -> str:
+    """Return the scope as the ledger has it: slot search moves what no scope names."""
+    return plan.scope if how is None or how.method != "slot_search" else how.method
 
 
 def _record(
@@ -206,7 +212,7 @@ def _record(
         "modes": [mode.name for mode in plan.task.modes],
         "maximum_return": plan.task.maximum_return,
         "mode": plan.mode,
-        "scopes": [plan.scope],
+        "scopes": [_what_learns(plan, how)],
         "episodes": seeds,
         "base": plan.policy.id,
         "ppo": plan.config.model_dump(),
@@ -215,10 +221,10 @@ def _record(
     }
 
 
-def _show(outcome: Outcome, plan: TrainingPlan, report: Path) -> None:
+def _show(outcome: Outcome, plan: TrainingPlan, learns: str, report: Path) -> None:
     row = outcome.matrix.rows[plan.mode or "mixed"]
     table(
-        f"{plan.task.name}, scope {plan.scope}: {outcome.trained.parameters_adapted:,} of "
+        f"{plan.task.name}, scope {learns}: {outcome.trained.parameters_adapted:,} of "
         f"{plan.policy.parameter_count:,} parameters, "
         f"{outcome.trained.environment_steps:,} environment steps",
         ["mode", "before", "after", "difference"],

@@ -30,12 +30,12 @@ from ratchet.learning.ppo import PolicyLossHead, Pull, UpdateMetrics, ppo_update
 from ratchet.learning.routing import Routing, temperature
 from ratchet.policies.actor import Actor
 from ratchet.policies.checkpoint import TrainingState
-from ratchet.policies.low_rank import LowRankNetwork, adapter_layers
+from ratchet.policies.low_rank import LowRankNetwork, is_adapter, scope_layers
 from ratchet.policies.network import CompiledNetwork, Network, SequenceNetwork
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.recurrent import RecurrentNetwork
 from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
-from ratchet.policies.scopes import ADAPTER, scope_tensors
+from ratchet.policies.scopes import scope_tensors
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import check_fit
@@ -146,10 +146,12 @@ class Trainer:
         self._anchor = parse_anchor(plan.safety.anchor)
         self._inner: Network = _network(plan.policy, plan.device)
         self._network = self._inner
+        # Adapters begin alike on every policy: what a run started from is told by the policy's own weights.
+        self._started_from = self._inner.parameters.copy()
         recurrent = isinstance(self._spec, RecurrentSpec)
         self._recurrent = cast("SequenceNetwork", self._inner) if recurrent else None
-        if plan.scope == ADAPTER:
-            self.scope_names = adapter_layers(self._spec)
+        if is_adapter(plan.scope):
+            self.scope_names = scope_layers(self._spec, plan.scope)
             self._network = LowRankNetwork(
                 self._inner, self.scope_names, plan.rank, seed=derive("adapter", plan.seed)
             )
@@ -323,7 +325,7 @@ class Trainer:
         arrays: dict[str, NDArray[Any]] = {
             "adam.first": self._optimizer.first.copy(),
             "adam.second": self._optimizer.second.copy(),
-            "start": self._start,
+            "start": self._started_from,
             "parameters": self._network.parameters.copy(),
         }
         if self._routing is not None and self._routing.predictor is not None:
@@ -355,7 +357,7 @@ class Trainer:
         arrays = state.arrays
         if arrays["parameters"].shape != self._network.parameters.shape:
             raise PolicyError("the training state belongs to another architecture")
-        if not np.array_equal(arrays["start"], self._start):
+        if not np.array_equal(arrays["start"], self._started_from):
             raise PolicyError(
                 "the training state belongs to a run that started from another policy"
             )
@@ -454,9 +456,9 @@ class Trainer:
             return Pull(self._start, beta)
         if kind != "ewc":
             return None
-        if self.plan.scope == ADAPTER:
+        if is_adapter(self.plan.scope):
             raise PolicyError(
-                "anchor 'ewc' weighs the policy's own parameters and scope 'adapter' has others; "
+                "anchor 'ewc' weighs the policy's own parameters, and adapters are others; "
                 "choose another scope, or l2sp"
             )
         return Pull(self._start, beta, self._fisher())

@@ -23,6 +23,7 @@ import numpy as np
 
 from ratchet.errors import PolicyError
 from ratchet.policies.network import FloatArray, Layout, Network
+from ratchet.policies.scopes import ADAPTER
 from ratchet.policies.spec import Spec
 from ratchet.seeding import derive
 
@@ -66,6 +67,24 @@ def adapter_layers(spec: Spec, patterns: tuple[str, ...] | None = None) -> tuple
         f"the adapter patterns {', '.join(map(repr, patterns)) or '(none)'} match no weight matrix; "
         f"there are {', '.join(weights)}"
     )
+
+
+def is_adapter(scope: str) -> bool:
+    """Return whether a scope stands for adapters: ``adapter``, or ``adapter:PATTERN,…``."""
+    return scope.partition(":")[0] == ADAPTER
+
+
+def scope_layers(spec: Spec, scope: str) -> tuple[str, ...]:
+    """Return the matrices that ``adapter`` (all but the critic's) or ``adapter:PATTERN,…`` stands for.
+
+    Raises
+    ------
+    PolicyError
+        If no weight matrix matches.
+
+    """
+    _, chosen, patterns = scope.partition(":")
+    return adapter_layers(spec, tuple(patterns.split(",")) if chosen else None)
 
 
 def adapter_parameters(shapes: Shapes, names: Sequence[str], rank: int) -> int:

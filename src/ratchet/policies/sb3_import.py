@@ -65,11 +65,13 @@ _UNSUPPORTED = {
     "sb3_contrib.tqc.": "TQC",
     "sb3_contrib.crossq.": "CrossQ",
     "sb3_contrib.ars.": "ARS",
-    "sb3_contrib.common.recurrent.": "RecurrentPPO (LSTM)",
-    "sb3_contrib.ppo_recurrent.": "RecurrentPPO (LSTM)",
 }
+_LSTM_MODULES = ("sb3_contrib.common.recurrent.", "sb3_contrib.ppo_recurrent.")
+_LSTM = (
+    "it is an LSTM policy (RecurrentPPO), which does not map exactly onto a recurrent policy here: that is a "
+    "GRU which also sees the previous action and reward"
+)
 _TENSOR_KINDS = {
-    "lstm_": "an LSTM policy (RecurrentPPO)",
     "features_extractor.cnn.": "a CNN policy",
     "pi_features_extractor.cnn.": "a CNN policy",
     "features_extractor.": "a policy with a features extractor of its own",
@@ -96,6 +98,8 @@ def _algorithm(data: Mapping[str, Any]) -> Algorithm:
     policy = data.get("policy_class")
     policy = policy if isinstance(policy, Mapping) else {}
     module = str(policy.get("__module__", ""))
+    if module.startswith(_LSTM_MODULES):
+        raise PolicyError(f"{_LSTM}; {_SUPPORTED}")
     for prefix, name in _UNSUPPORTED.items():
         if module.startswith(prefix):
             raise PolicyError(f"it is a {name} model; {_SUPPORTED}")
@@ -171,6 +175,8 @@ def _layers(tensors: Tensors) -> dict[str, tuple[int, ...]]:
 
 def _spec(data: Mapping[str, Any], tensors: Tensors, algorithm: Algorithm) -> PolicySpec:
     for name in tensors:
+        if name.startswith("lstm_"):
+            raise PolicyError(f"{_LSTM}; {_SUPPORTED}")
         for prefix, kind in _TENSOR_KINDS.items():
             if name.startswith(prefix):
                 raise PolicyError(f"it is {kind}: it has the tensor {name}; {_SUPPORTED}")

@@ -37,7 +37,7 @@ SCOPES: dict[str, str] = {
     "policy_head": "the action head (recurrent policies: with its hidden layer)",
     "value": "what the value alone needs",
     "bias": "every bias",
-    ADAPTER: "low-rank additions to the weights, merged into the result",
+    ADAPTER: "low-rank additions to the weights, or to those of adapter:PATTERN,…; merged at the end",
 }
 """The named scopes, each in words; not every policy has every part."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ratchet.errors import RecipeError
+from ratchet.errors import LedgerError, RecipeError
 from ratchet.evaluation.guard import GuardSettings, GuardVerdict, judge_adaptation, split
 from ratchet.evaluation.play import Episode, play
 from ratchet.learning.anchors import parse_anchor
@@ -27,11 +27,12 @@ from ratchet.ledger import queries
 from ratchet.ledger.rows import TrainingEpisodeRow
 from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.interventions import bank_of, biased
-from ratchet.policies.low_rank import adapter_layers, adapter_parameters, rank_for
+from ratchet.policies.low_rank import adapter_parameters, is_adapter, rank_for, scope_layers
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.recurrent_actor import actor_for
-from ratchet.policies.scopes import ADAPTER, scope_tensors
+from ratchet.policies.scopes import scope_tensors
 from ratchet.recipes.session import Session
+from ratchet.recipes.settings import ppo_config
 from ratchet.recipes.steps import Trained, record_policy, record_update
 from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import training_seed
@@ -103,15 +104,22 @@ class Adaptation:
     ppo: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> PPOConfig:
-        """Return the learner's settings."""
-        return PPOConfig(**{**method_config(self.method), **self.ppo})
+        """Return the learner's settings.
+
+        Raises
+        ------
+        RecipeError
+            If one is unknown or out of range.
+
+        """
+        return ppo_config(None, {**method_config(self.method), **self.ppo})
 
     def rank_of(self, policy: Policy) -> int:
         """Return the adapters' rank on this policy."""
         if self.parameters is None:
             return self.rank
         shapes = policy.spec.tensor_shapes()
-        return rank_for(shapes, adapter_layers(policy.spec), self.parameters)
+        return rank_for(shapes, scope_layers(policy.spec, self.scope), self.parameters)
 
     def parameter_count(self, policy: Policy) -> int:
         """Return how many numbers may move.
@@ -125,8 +133,8 @@ class Adaptation:
         if self.method == "slot_search":
             return bank_of(policy).slots - 1
         shapes = policy.spec.tensor_shapes()
-        if self.scope == ADAPTER:
-            names = adapter_layers(policy.spec)
+        if is_adapter(self.scope):
+            names = scope_layers(policy.spec, self.scope)
             return adapter_parameters(shapes, names, self.rank_of(policy))
         return sum(policy.tensors[name].size for name in scope_tensors(policy.spec, self.scope))
 
@@ -149,8 +157,8 @@ class Adaptation:
         """Return a hash over the tensors that may not change."""
         if self.method == "slot_search":
             inside = {"gate.2.bias"}
-        elif self.scope == ADAPTER:
-            inside = set(adapter_layers(policy.spec))
+        elif is_adapter(self.scope):
+            inside = set(scope_layers(policy.spec, self.scope))
         else:
             inside = set(scope_tensors(policy.spec, self.scope))
         return digest({n: t for n, t in policy.tensors.items() if n not in inside})
@@ -210,6 +218,7 @@ def adapt(
 
     """
     how.check(policy)
+    Budget(budget, "episodes")  # refuses what cannot be spent
     began = time.perf_counter()
     learning, pairs = (budget, 0) if how.guard is None else split(budget, how.guard)
     episodes: list[EpisodeRecord] = []
@@ -409,6 +418,12 @@ def train_by(
     budget = plan.budget.amount
     session.progress.stage(name, budget)
     rows = [r for r in queries.trainings(session.ledger, session.name) if r.name == name]
+    if rows and rows[0].budget != budget:
+        # An adaptation is no stretch of a longer one: what it had spent on evidence is spent.
+        raise LedgerError(
+            f"training {name!r} of run {session.name!r} was begun with budget {rows[0].budget}, not "
+            f"{budget}; resume it with the same budget or choose another name"
+        )
     finished = bool(rows) and rows[0].status == "finished" and home.is_dir()
     if finished:
         identity = rows[0].id

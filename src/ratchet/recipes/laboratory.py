@@ -409,21 +409,22 @@ def _intervene(session: Session, study: Study, bases: Sequence[Base], workers: i
         policy = job.policy()
         assert job.intervention is not None
         label = f"{base.choice.name}.seed-{base.seed}.{job.intervention}"
-        _record_evaluations(session, study, policy, label, evaluated)
-        session.ledger.add_measurement(
-            session.name,
-            policy.id,
-            task=study.task,
-            mode="",
-            name="intervention",
-            value={
-                "base": base.choice.name,
-                "training_seed": base.seed,
-                "kind": job.intervention.kind,
-                "slot": job.intervention.slot,
-                "of": base.policy.id,
-            },
-        )
+        with session.ledger.transaction():
+            _record_evaluations(session, study, policy, label, evaluated)
+            session.ledger.add_measurement(
+                session.name,
+                policy.id,
+                task=study.task,
+                mode="",
+                name="intervention",
+                value={
+                    "base": base.choice.name,
+                    "training_seed": base.seed,
+                    "kind": job.intervention.kind,
+                    "slot": job.intervention.slot,
+                    "of": base.policy.id,
+                },
+            )
         session.progress.advance(1)
 
 

@@ -20,6 +20,8 @@ from ratchet.policies.recurrent_actor import actor_for
 from ratchet.rollout.fit import check_fit
 from ratchet.tasks.task import Task
 
+_NO_STATE = np.empty((0, 0), dtype=np.float32)
+
 BUILT_IN = {
     "random": "every legal action equally likely",
     "heuristic": "the task's hand-written policy, where it has one",
@@ -53,7 +55,7 @@ class _RandomChooser(_Memoryless):
         steps: NDArray[np.int64],
         *,
         deterministic: bool,  # noqa: ARG002 - a random policy has no greedy side
-        state: NDArray[np.float32],  # noqa: ARG002
+        state: NDArray[np.float32] = _NO_STATE,  # noqa: ARG002
     ) -> Choice:
         """Choose for ``(n, size)`` observations."""
         count = len(observations)
@@ -91,7 +93,7 @@ class _HeuristicChooser(_Memoryless):
         steps: NDArray[np.int64],  # noqa: ARG002
         *,
         deterministic: bool,  # noqa: ARG002
-        state: NDArray[np.float32],  # noqa: ARG002
+        state: NDArray[np.float32] = _NO_STATE,  # noqa: ARG002
     ) -> Choice:
         """Choose for ``(n, size)`` observations."""
         actions = self._choose(observations)

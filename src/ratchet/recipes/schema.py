@@ -168,7 +168,10 @@ def _check_keys(data: dict[str, Any]) -> None:
         _check_table(data.get("safety", {}), "safety.", SafetyConfig)
         return
     for key, one in (("bases", BaseChoice), ("arms", ArmChoice)):
-        for number, table in enumerate(data.get(key, [])):
+        tables = data.get(key, [])
+        if not isinstance(tables, list):
+            raise RecipeError(f"{key} is {tables!r}; it is a list of tables")
+        for number, table in enumerate(tables):
             _check_table(table, f"{key}.{number}.", one)
 
 

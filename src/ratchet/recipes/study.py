@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -100,7 +100,9 @@ class Study(BaseModel):
     adaptation_seeds: int = Field(5, ge=1, description="Adaptations of every policy, arm and mode.")
     bases: tuple[BaseChoice, ...] = Field(min_length=1, description="What is adapted.")
     arms: tuple[ArmChoice, ...] = Field((), description="How it is adapted.")
-    budgets: tuple[int, ...] = Field((30,), min_length=1, description="Episodes of an adaptation.")
+    budgets: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (30,), min_length=1, description="Episodes of an adaptation."
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the guard, one-sided.")
     episodes: int = Field(300, ge=2, description="Evaluation seeds per mode.")
     deterministic: bool = Field(
