@@ -19,16 +19,24 @@ def inspect(
     scope: Annotated[
         list[str] | None, typer.Option(help="Count this scope or pattern too; may be repeated.")
     ] = None,
+    rank: options.Rank = 4,
     root: options.Root = options.DEFAULT_ROOT,
     as_json: options.Json = False,
 ) -> None:
     """Show what a policy is: parameters by scope, fields of its file, lineage, provenance."""
+    from ratchet.policies.low_rank import adapter_parameters, is_adapter, scope_layers
     from ratchet.policies.scopes import scope_counts, scope_tensors
     from ratchet.recipes.resolve import load_policy
 
     found = load_policy(policy, root)
     counts = scope_counts(found.spec)
     for extra in scope or []:
+        if is_adapter(extra):
+            layers = scope_layers(found.spec, extra)
+            counts[f"{extra}, rank {rank}"] = adapter_parameters(
+                found.spec.tensor_shapes(), layers, rank
+            )
+            continue
         names = scope_tensors(found.spec, extra)
         counts[extra] = sum(found.tensors[name].size for name in names)
     record = found.record

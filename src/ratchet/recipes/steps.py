@@ -260,7 +260,9 @@ def train(
             wall_seconds=before.wall_seconds + time.perf_counter() - began,
             collect_seconds=spent.collect_seconds,
             learn_seconds=spent.learn_seconds,
-            safety=trainer.safety_record() | plan.safety.model_dump() | {"preflight": preflight},
+            safety=trainer.safety_record()
+            | plan.safety.model_dump()
+            | {"preflight": preflight, "side_steps": trainer.side_steps},
         )
 
     totals("running", None, None)
