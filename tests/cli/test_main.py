@@ -60,47 +60,6 @@ def tuned(base, tmp_path_factory):
     return root
 
 
-@pytest.fixture
-def ratchet(capsys, tmp_path, monkeypatch):
-    """Run the command in an empty directory; return status, the object it printed, and its words."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RATCHET_ROOT", raising=False)
-
-    def run(*words):
-        capsys.readouterr()
-        status = command(*words)
-        printed = capsys.readouterr()
-        data = None
-        if "--json" in words:
-            lines = printed.out.splitlines()
-            data = json.loads(lines[-1])
-            assert lines[:-1] == []
-            assert isinstance(data, dict)
-        return status, data, printed.out + printed.err
-
-    return run
-
-
-@pytest.fixture
-def refuses(ratchet, tmp_path):
-    """Run a command that must be refused: one sentence, status 2, and nothing left behind."""
-
-    def run(*words, where=None):
-        place = where or tmp_path
-        before = snapshot(place)
-        status, data, _ = ratchet(*words, "--json")
-        assert status == 2
-        assert list(data) == ["error"]
-        status, _, said = ratchet(*words)
-        assert status == 2
-        assert " ".join(said.split()) == "ratchet: " + " ".join(data["error"].split())
-        assert "Traceback" not in said
-        assert snapshot(place) == before
-        return data["error"]
-
-    return run
-
-
 def assert_interval(data, *extra):
     assert set(data) == INTERVAL | set(extra)
     assert data["low"] <= data["mean"] <= data["high"]
@@ -327,7 +286,9 @@ def test_what_there_is(ratchet):
     _, data, _ = ratchet("policies", "--json")
     assert {"random", "heuristic"} <= set(data["policies"])
     _, data, _ = ratchet("scopes", "--json")
-    assert set(data["scopes"]) == {"full", "policy_head", "value", "bias"}
+    parts = {"full", "policy_head", "value", "bias", "gating", "film", "slots"}
+    assert set(data["scopes"]) == parts | {"adapter"}
+    assert all(data["scopes"].values())
     for name in ("tasks", "policies", "scopes"):
         status, _, said = ratchet(name)
         assert status == 0

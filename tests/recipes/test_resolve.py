@@ -111,25 +111,28 @@ def test_who_plays(root):
 
 def test_random_is_uniform_over_what_is_legal():
     seeds = np.arange(4000, dtype=np.uint64)
-    steps = np.zeros(4000, dtype=np.int64)
-    seen = np.zeros((4000, 4), dtype=np.float32)
+
+    def executed(chooser, masks=None, seeds=seeds):
+        n = len(seeds)
+        seen, memory = np.zeros((n, 4), dtype=np.float32), np.zeros((n, 0), dtype=np.float32)
+        steps = np.zeros(n, dtype=np.int64)
+        choice = chooser.act(seen, masks, seeds, steps, deterministic=True, state=memory)
+        return choice.executed
+
     discrete = load_player("random", TASK, None).chooser
-    drawn = discrete.act(seen, None, seeds, steps, deterministic=True)
-    assert 0.45 < drawn.executed.mean() < 0.55
+    assert discrete.memory == 0
+    assert 0.45 < executed(discrete).mean() < 0.55
     masks = np.tile([True, False], (4000, 1))
-    assert not discrete.act(seen, masks, seeds, steps, deterministic=True).executed.any()
+    assert not executed(discrete, masks).any()
     with pytest.raises(PolicyError, match="no legal action"):
-        discrete.act(seen, ~masks & masks, seeds, steps, deterministic=True)
+        executed(discrete, ~masks & masks)
     offset = load_player("random", callable_task("environments:Offset"), None).chooser
-    assert set(offset.act(seen, None, seeds, steps, deterministic=True).executed) == {5, 6, 7}
+    assert set(executed(offset)) == {5, 6, 7}
     box = load_player("random", gymnasium_task("Pendulum-v1"), None).chooser
-    torques = box.act(seen, None, seeds, steps, deterministic=True).executed
+    torques = executed(box)
     assert -2.0 <= torques.min() < -1.9
     assert 1.9 < torques.max() <= 2.0
-    np.testing.assert_array_equal(
-        torques[7:8],
-        box.act(seen[:1], None, seeds[7:8], steps[7:8], deterministic=True).executed,
-    )
+    np.testing.assert_array_equal(torques[7:8], executed(box, seeds=seeds[7:8]))
 
 
 def test_random_needs_bounds():

@@ -13,7 +13,16 @@ NAME = "sb3-finetuning"
 
 
 def test_what_ships_is_what_the_write_up_says():
-    assert shipped() == [NAME]
+    assert shipped() == [
+        "astral-training",
+        "extreme-modes",
+        "few-shot",
+        "forgetting",
+        "interventions",
+        "parameter-matched",
+        NAME,
+        "test-time-adaptation",
+    ]
     recipe = read_recipe(NAME)
     assert (recipe.task, recipe.base, recipe.base_steps) == ("cartpole-modes", "train", 100_000)
     assert recipe.budgets == (1_000, 15_000, 32_768)

@@ -8,6 +8,7 @@ cancels out; a figure uses only the adaptations that have all it needs.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -69,11 +70,16 @@ class StudyEffects:
         training_seed: int | None = None,
     ) -> Interval | None:
         """Return a quantity's mean with its 95% interval; of one base only with `training_seed`."""
+        share = quantity == "improved"
         maximum = self.evidence.maximum if quantity in {"before", "after"} else None
-        return self._once(
-            ("figure", group, quantity, target, training_seed),
-            lambda: interval(_of_seed(self.cells(group, quantity, target), training_seed), maximum),
-        )
+
+        def compute() -> Interval | None:
+            cells = _of_seed(self.cells(group, quantity, target), training_seed)
+            found = interval(cells, 1.0 if share else maximum)
+            # A share cannot be below 0, whatever Student's t says of a few seeds.
+            return replace(found, low=max(found.low, 0.0)) if found and share else found
+
+        return self._once(("figure", group, quantity, target, training_seed), compute)
 
     def evaluated_on(
         self, group: Group, target: str, mode: str, training_seed: int | None = None
