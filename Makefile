@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak experiment clean
+.PHONY: demo test lint bench soak experiment laboratory clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ratchet demo
@@ -26,9 +26,20 @@ bench: $(VENV)/.bench
 experiment: $(VENV)/.demo
 	rm -rf build/experiments
 	$(BIN)/ratchet run sb3-finetuning --set base=$(BASE) --root build/experiments
-	rm -rf docs/experiments && mkdir -p docs/experiments/sb3-finetuning
+	rm -rf docs/experiments/sb3-finetuning docs/experiments/index.json && mkdir -p docs/experiments/sb3-finetuning
 	cp -r build/experiments/sb3-finetuning/report.* build/experiments/sb3-finetuning/figures docs/experiments/sb3-finetuning/
 	cp build/experiments/index.json docs/experiments/
+
+# The studies of the laboratory, each to its report; bases are trained once and shared. An hour on two cores.
+STUDIES := astral-training extreme-modes test-time-adaptation few-shot forgetting parameter-matched interventions
+laboratory: $(VENV)/.demo
+	rm -rf build/laboratory
+	for study in $(STUDIES); do \
+		$(BIN)/ratchet run $$study --root build/laboratory || exit 1; \
+		rm -rf docs/experiments/$$study && mkdir -p docs/experiments/$$study; \
+		cp -r build/laboratory/$$study/report.* build/laboratory/$$study/figures docs/experiments/$$study/; \
+	done
+	cp build/laboratory/index.json docs/experiments/laboratory.json
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak tests

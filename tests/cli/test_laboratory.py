@@ -73,14 +73,14 @@ def training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("mlp", 9155), ("recurrent", 34051), ("astral", 51014)]
+    ("name", "parameters"), [("mlp", 9155), ("recurrent", 33987), ("astral", 51014)]
 )
 def test_train_by_name(ratchet, name, parameters):
     words = ["train", TASK, "--policy", name, "--steps", 300, *SMALL_WORDS, *FEW]
     status, data, _ = ratchet(*words)
     assert status == 0
     assert (data["environment_steps"], data["parameters_adapted"]) == (300, parameters)
-    _, found, said = ratchet("inspect", data["policy"], "--json")
+    _, found, _ = ratchet("inspect", data["policy"], "--json")
     assert found["architecture"]["kind"] == name
     assert found["parameters"]["total"] == parameters
     assert ("gating" in found["parameters"]["scopes"]) == (name == "astral")
@@ -92,6 +92,20 @@ def test_train_with_routing(ratchet, training):
     status, data, _ = ratchet(*words, "--set", "routing.slot_dropout=0.5", "--name", "other")
     assert status == 0
     assert data["policy_id"] != plain["policy_id"]
+    # a run does not go on under other settings of its bank, or another rank
+    words[words.index(300)] = 400
+    status, data, _ = ratchet(*words, "--name", "other", "--resume")
+    assert status == 2
+    assert "was begun with routing.slot_dropout 0.5, not 0.0" in data["error"]
+
+
+def test_another_rank_is_another_run(ratchet, home):
+    words = ["finetune", home / "bank", TASK, "--scope", "adapter", "--mode", "1", "--name", "it"]
+    words += ["--episodes", 8, *FEW]
+    assert ratchet(*words, "--rank", 2)[0] == 0
+    status, data, _ = ratchet(*words, "--rank", 3, "--resume")
+    assert status == 2
+    assert "was begun with rank 2, not 3" in data["error"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +153,7 @@ def test_a_few_episodes_under_a_guard(ratchet, home, training):
     kept = data["policy_id"] == read_checkpoint(home / "bank").id
     assert kept != guard["adopted"]
     # for people, too
-    status, _, said = ratchet(*words[:-3], "other", "--seeds", 5)
+    status, _, said = ratchet(*words[:-4], "other", "--seeds", 5)
     assert status == 0
     assert guard["reason"] in " ".join(said.split())
 
@@ -157,7 +171,8 @@ def test_without_the_guard_the_result_is_what_learning_made(ratchet, home, train
 
 def test_slot_search(ratchet, home, training, tmp_path):
     words = ["finetune", home / "poles", TASK, "--method", "slot_search", "--episodes", 40]
-    words += ["--mode", "1", "--name", "it", *FEW]
+    # a verdict of the pawl needs ten seeds
+    words += ["--mode", "1", "--name", "it", "--json", "--seeds", 10]
     status, data, said = ratchet(*words)
     assert status == 0
     assert "guard: the adapted policy is taken" in said
@@ -166,15 +181,12 @@ def test_slot_search(ratchet, home, training, tmp_path):
     assert data["verdict"] == "accepted"
     assert data["evaluation"]["1"]["difference"]["low"] > 0
     row, run = training("it")
-    assert (row.scope, row.method if hasattr(row, "method") else row.config["method"]) == (
-        "slot_search",
-        "slot_search",
-    )
+    assert row.scope == row.config["method"] == "slot_search"
     assert run.recipe["scopes"] == ["slot_search"]
     # as well as the policy whose gate is clamped to the slot that is good
     _, best, _ = ratchet("evaluate", f"{home / 'poles'}#clamp:1", TASK, "--mode", "1", *FEW)
     after = data["evaluation"]["1"]["after"]["mean"]
-    assert best["metrics"]["return"]["mean"] == pytest.approx(after, rel=0.05)
+    assert best["metrics"]["return"]["mean"] == pytest.approx(after)
     # gone on with, it is the same; with another budget it is another one
     before = rows(tmp_path / "runs")
     assert ratchet(*words, "--resume")[1]["policy_id"] == data["policy_id"]
@@ -183,9 +195,6 @@ def test_slot_search(ratchet, home, training, tmp_path):
     status, refused, _ = ratchet(*words, "--resume")
     assert status == 2
     assert "was begun with budget 40, not 60" in refused["error"]
-    status, _, said = ratchet(*words[:-2], 5)
-    assert status == 2
-    assert "exists" in said
 
 
 def test_adapters(ratchet, home):
@@ -280,7 +289,8 @@ def test_interventions_by_name(ratchet, refuses, home):
         assert status == 0
         assert data["policy"] == intervene(policy, what).id
         found[text] = data["metrics"]["return"]["mean"]
-    assert found["clamp:1"] > 100 > 20 > found["uniform"]
+    assert found["clamp:1"] > 100
+    assert found["uniform"] < 20
     words = ["compare", home / "poles", f"{home / 'poles'}#clamp:1", TASK, "--mode", "1", *FEW]
     _, data, _ = ratchet(*words)
     assert (data["before"], data["after"]) == ("poles", f"{home / 'poles'}#clamp:1")

@@ -18,7 +18,7 @@ import torch
 
 import journeys
 import slowly
-from journeys import SMALL_WORDS, command, count, rows, snapshot
+from journeys import SMALL_WORDS, command, count, rows
 from ratchet.cli.main import app
 from ratchet.ledger.index import index_schema
 from ratchet.policies.checkpoint import follow, publish, read_checkpoint

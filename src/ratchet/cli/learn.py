@@ -216,6 +216,8 @@ def _record(
         "episodes": seeds,
         "base": plan.policy.id,
         "ppo": plan.config.model_dump(),
+        "routing": None if plan.routing is None else plan.routing.model_dump(mode="json"),
+        "rank": plan.rank,
         "safety": plan.safety.model_dump(),
         "pawl": asdict(pawl),
     }
