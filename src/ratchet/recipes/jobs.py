@@ -5,13 +5,16 @@ A job reads what it needs from checkpoints and returns what the ledger shall hol
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -229,7 +232,9 @@ def in_processes(
         return
     waiting = iter(jobs)
     # Forked copies of a process with threads can hang; spawned ones cannot.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+    )
     try:
         running: dict[Future[Result], Owner] = {}
         while True:
@@ -242,6 +247,20 @@ def in_processes(
                 yield running.pop(future), future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End when the process that gives the work is killed, or when Ctrl-C breaks the work off."""
+    # Without a traceback of every worker's own on the terminal, and without finishing a job nobody wants.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @lru_cache(maxsize=64)
