@@ -136,14 +136,14 @@ def straight(tmp_path_factory):
 def done(monkeypatch):
     """How often each piece of work has been done."""
     found = Counter()
-    work = laboratory.in_processes
+    work = laboratory.Workers.do
 
-    def counting(function, jobs, workers):
-        for owner, result in work(function, jobs, workers):
+    def counting(self, function, jobs):
+        for owner, result in work(self, function, jobs):
             found[function.__name__, repr(owner)] += 1
             yield owner, result
 
-    monkeypatch.setattr(laboratory, "in_processes", counting)
+    monkeypatch.setattr(laboratory.Workers, "do", counting)
     return found
 
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,35 +218,52 @@ def measure_usage(job: UsageJob) -> dict[str, Any]:
     }
 
 
-def in_processes(
-    work: Callable[[Job], Result], jobs: Iterable[tuple[Owner, Job]], workers: int
-) -> Iterator[tuple[Owner, Result]]:
-    """Yield each job's owner with its result as they come, computed by `workers` processes.
+class Workers:
+    """Processes that share the jobs of a study; a context manager. With one, all runs in this process."""
 
-    Only as many jobs wait as keep the workers busy, and those that wait are dropped when the caller breaks
-    off. With one worker everything runs in this process.
-    """
-    if workers == 1:
-        for owner, job in jobs:
-            yield owner, work(job)
-        return
-    waiting = iter(jobs)
-    # Forked copies of a process with threads can hang; spawned ones cannot.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_end_with_parent
-    )
-    try:
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself; the processes start with the first job."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes; jobs that wait are dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def do(
+        self, work: Callable[[Job], Result], jobs: Iterable[tuple[Owner, Job]]
+    ) -> Iterator[tuple[Owner, Result]]:
+        """Yield each job's owner with its result as they come.
+
+        Only as many jobs wait as keep the processes busy.
+        """
+        if self._count == 1:
+            for owner, job in jobs:
+                yield owner, work(job)
+            return
+        waiting = iter(jobs)
         running: dict[Future[Result], Owner] = {}
         while True:
-            for owner, job in islice(waiting, 2 * workers - len(running)):
-                running[pool.submit(work, job)] = owner
+            for owner, job in islice(waiting, 2 * self._count - len(running)):
+                running[self._started().submit(work, job)] = owner
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Forked copies of a process with threads can hang; spawned ones cannot.
+            self._pool = ProcessPoolExecutor(
+                self._count, mp_context=get_context("spawn"), initializer=_end_with_parent
+            )
+        return self._pool
 
 
 def _end_with_parent() -> None:

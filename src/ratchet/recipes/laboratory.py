@@ -30,9 +30,9 @@ from ratchet.recipes.jobs import (
     TrainedBase,
     TrainJob,
     UsageJob,
+    Workers,
     adapt_policy,
     evaluate_policy,
-    in_processes,
     measure_usage,
     train_base,
 )
@@ -114,14 +114,15 @@ def prepare_study(study: Study, claims: Sequence[dict[str, Any]], workers: int) 
 
 def run_study(session: Session, prepared: PreparedStudy) -> None:
     """Do what has not been done; the ledger then holds all that the report needs."""
-    study, workers = prepared.study, prepared.workers
-    bases = _bases(session, study, workers)
-    _evaluate_bases(session, study, bases, workers)
-    if study.slot_usage:
-        _measure_usage(session, study, bases, workers)
-    if study.interventions:
-        _intervene(session, study, bases, workers)
-    _adapt(session, study, bases, workers)
+    study = prepared.study
+    with Workers(prepared.workers) as workers:
+        bases = _bases(session, study, workers)
+        _evaluate_bases(session, study, bases, workers)
+        if study.slot_usage:
+            _measure_usage(session, study, bases, workers)
+        if study.interventions:
+            _intervene(session, study, bases, workers)
+        _adapt(session, study, bases, workers)
 
 
 def _about(base: BaseChoice) -> str:
@@ -152,7 +153,7 @@ def _ablation(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def _bases(session: Session, study: Study, workers: int) -> list[Base]:
+def _bases(session: Session, study: Study, workers: Workers) -> list[Base]:
     """Train the base policies, or take those that a run of this ledger has trained just so."""
     jobs = [
         TrainJob(base=base, task=study.task, seed=seed)
@@ -169,7 +170,7 @@ def _bases(session: Session, study: Study, workers: int) -> list[Base]:
             continue
         found[job.base.name, job.seed] = earlier
         session.progress.advance(1)
-    for job, trained in in_processes(train_base, ((job, job) for job in missing), workers):
+    for job, trained in workers.do(train_base, ((job, job) for job in missing)):
         found[job.base.name, job.seed] = _record_base(session, job, trained)
         session.progress.advance(1)
     return [found[job.base.name, job.seed] for job in jobs]
@@ -291,7 +292,9 @@ def _base_modes(study: Study) -> tuple[tuple[str, str], ...]:
     return modes + (() if study.retention is None else _task_modes(study.task))
 
 
-def _evaluate_bases(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+def _evaluate_bases(
+    session: Session, study: Study, bases: Sequence[Base], workers: Workers
+) -> None:
     session.progress.stage("evaluating the bases", len(bases))
     done, modes = _evaluated(session), _base_modes(study)
     missing = []
@@ -306,7 +309,7 @@ def _evaluate_bases(session: Session, study: Study, bases: Sequence[Base], worke
             deterministic=study.deterministic,
         )
         missing.append((base, job))
-    for base, evaluated in in_processes(evaluate_policy, missing, workers):
+    for base, evaluated in workers.do(evaluate_policy, missing):
         label = f"{base.choice.name}.seed-{base.seed}"
         _record_evaluations(session, study, base.policy, label, evaluated)
         session.progress.advance(1)
@@ -351,7 +354,7 @@ def _record_evaluations(
             ledger.finish_evaluation(identity, wall_seconds=each.wall_seconds)
 
 
-def _measure_usage(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+def _measure_usage(session: Session, study: Study, bases: Sequence[Base], workers: Workers) -> None:
     known = {
         row.policy_id
         for row in queries.measurements(session.ledger, session.name)
@@ -369,7 +372,7 @@ def _measure_usage(session: Session, study: Study, bases: Sequence[Base], worker
         if base.policy.id not in known
     ]
     session.progress.stage("watching the gates", len(jobs))
-    for policy_id, usage in in_processes(measure_usage, jobs, workers):
+    for policy_id, usage in workers.do(measure_usage, jobs):
         _record_usage(session, study.task, policy_id, usage)
         session.progress.advance(1)
 
@@ -385,7 +388,7 @@ def _record_usage(session: Session, task: str, policy_id: str, usage: dict[str, 
         )
 
 
-def _intervene(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+def _intervene(session: Session, study: Study, bases: Sequence[Base], workers: Workers) -> None:
     done = _evaluated(session)
     jobs: list[tuple[tuple[Base, EvaluateJob], EvaluateJob]] = []
     total = 0
@@ -405,7 +408,7 @@ def _intervene(session: Session, study: Study, bases: Sequence[Base], workers: i
                 jobs.append(((base, job), job))
     session.progress.stage("intervening on the gates", total)
     session.progress.advance(total - len(jobs))
-    for (base, job), evaluated in in_processes(evaluate_policy, jobs, workers):
+    for (base, job), evaluated in workers.do(evaluate_policy, jobs):
         policy = job.policy()
         assert job.intervention is not None
         label = f"{base.choice.name}.seed-{base.seed}.{job.intervention}"
@@ -455,7 +458,7 @@ def _planned(study: Study, bases: Sequence[Base]) -> Iterator[_Planned]:
                         yield _Planned(base, arm, mode, adaptation_seed, budget)
 
 
-def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: int) -> None:
+def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: Workers) -> None:
     done = {
         row.name
         for row in queries.trainings(session.ledger, session.name)
@@ -465,7 +468,7 @@ def _adapt(session: Session, study: Study, bases: Sequence[Base], workers: int) 
     session.progress.stage("adapting", len(planned))
     session.progress.advance(sum(each.name in done for each in planned))
     missing = ((each, _job(study, each)) for each in planned if each.name not in done)
-    for each, (adapted, evaluated) in in_processes(adapt_policy, missing, workers):
+    for each, (adapted, evaluated) in workers.do(adapt_policy, missing):
         _record(session, study, each, adapted, evaluated)
         session.progress.advance(1)
 
