@@ -25,17 +25,16 @@ from ratchet.seeding import derive
 
 FloatArray = NDArray[np.float64]
 
-# In logits: settles the gate on a slot, or takes it off, however sure it is of another. Tilts in between
-# were tried as well; with a few dozen noisy episodes, twice the candidates found worse ones.
+# In logits: settles the gate on a slot, however sure it is of another. Weaker pulls, and pushes away from a
+# slot, were tried as well: with a few dozen noisy episodes, twice the candidates found worse ones.
 _STRENGTH = 20.0
 
 
 def candidates(slots: int) -> FloatArray:
     """Return the biases to try, `[candidates, slots]` in logits, each row with mean zero.
 
-    The first row is zero: the start. Then follow, for each slot, a pull towards it and a push away
-    from it: 1 + 2 K rows. Of two slots, a push away from one is the pull towards the other and
-    stands here once: 3 rows. One slot leaves nothing to choose: 1 row.
+    The first row is zero: the start. Then follows, for each slot, a pull towards it: 1 + K rows. One slot
+    leaves nothing to choose: 1 row.
 
     Raises
     ------
@@ -45,14 +44,10 @@ def candidates(slots: int) -> FloatArray:
     """
     if slots < 1:
         raise InputError(f"slots is {slots}; a gate has at least 1")
-    rows = [np.zeros(slots)]
-    if slots > 1:
-        signs = (1.0,) if slots == 2 else (1.0, -1.0)
-        for slot in range(slots):
-            towards = -np.full(slots, 1.0 / slots)
-            towards[slot] += 1.0
-            rows += [sign * _STRENGTH * towards for sign in signs]
-    return np.array(rows)
+    start = np.zeros((1, slots))
+    if slots == 1:
+        return start
+    return np.concatenate([start, _STRENGTH * (np.eye(slots) - 1.0 / slots)])
 
 
 @dataclass(frozen=True)
