@@ -20,7 +20,7 @@ from ratchet.learning.routing import (
 from strategies import seeds, shapes
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
-LOSSES = ("weight_entropy", "load_balance", "orthogonality", "contrastive")
+LOSSES = ("weight_entropy", "load_balance", "orthogonality", "contrastive", "assignment")
 SLOTS = np.array([[1, 0], [2, 2]], dtype=np.float32)
 
 
@@ -39,8 +39,10 @@ def test_every_loss_by_hand():
         load_balance=0.2,
         orthogonality=0.3,
         contrastive=0.4,
+        assignment=0.6,
         slot_prediction=0.5,
     )
+    # Mode 0 gives its slot 1/2, mode 2 (slot 0 of two) all: log 2 over two steps.
     # Entropies log 2 and 0; mean weights 3/4, 1/4; slots and modes each 45° apart.
     loss, _, _ = routing_loss(
         f32([[0.5, 0.5], [1, 0]]), SLOTS, np.array([0, 2]), config, slot_prediction=1.5
@@ -50,8 +52,9 @@ def test_every_loss_by_hand():
         load_balance=0.56233514,
         orthogonality=1.0,
         contrastive=0.70710678,
+        assignment=0.34657359,
         slot_prediction=1.5,
-        total=-0.034657359 - 0.112467028 + 0.3 + 0.282842712 + 0.75,
+        total=-0.034657359 - 0.112467028 + 0.3 + 0.282842712 + 0.207944154 + 0.75,
     )
     assert loss == pytest.approx(expected, abs=1e-7)
 
@@ -102,6 +105,7 @@ def test_gradients_by_hand():
 
 def reference(weights, slots, modes):
     """The four losses, written anew over torch."""
+    n, k = weights.shape
     mean = weights.mean(dim=0)
     cosines = torch.nn.functional.cosine_similarity(slots[:, None], slots[None, :], dim=-1)
     means = [weights[torch.as_tensor(modes == m)].mean(dim=0) for m in np.unique(modes)]
@@ -115,6 +119,7 @@ def reference(weights, slots, modes):
         "load_balance": -(mean * (mean + 1e-8).log()).sum(),
         "orthogonality": cosines.square().sum() - cosines.diagonal().square().sum(),
         "contrastive": torch.stack(apart).mean() if apart else 0.0 * weights.sum(),
+        "assignment": -(weights[torch.arange(n), torch.as_tensor(modes % k)] + 1e-8).log().mean(),
     }
 
 
@@ -127,7 +132,7 @@ def test_loss_and_gradients_are_those_of_automatic_differentiation(shape, seed, 
         weights = np.eye(k, dtype=np.float32)[weights.argmax(axis=1)]
     slots = rng.normal(0, 1, (k, size)).astype(np.float32)
     modes = rng.choice([-5, 0, 1, 2, 900], n)
-    config = RoutingConfig(**dict(zip(LOSSES, rng.uniform(0, 2, 4), strict=True)))
+    config = RoutingConfig(**dict(zip(LOSSES, rng.uniform(0, 2, len(LOSSES)), strict=True)))
     w = torch.tensor(weights, dtype=torch.float64, requires_grad=True)
     s = torch.tensor(slots, dtype=torch.float64, requires_grad=True)
     parts = reference(w, s, modes)
@@ -136,6 +141,7 @@ def test_loss_and_gradients_are_those_of_automatic_differentiation(shape, seed, 
         - config.load_balance * parts["load_balance"]
         + config.orthogonality * parts["orthogonality"]
         + config.contrastive * parts["contrastive"]
+        + config.assignment * parts["assignment"]
     )
     total.backward()
 
@@ -150,7 +156,7 @@ def test_loss_and_gradients_are_those_of_automatic_differentiation(shape, seed, 
 
 
 def test_one_slot_leaves_nothing_to_route():
-    config = RoutingConfig(**dict.fromkeys(LOSSES, 1.0))
+    config = RoutingConfig(**dict.fromkeys(LOSSES[:4], 1.0))
     loss, d_weights, d_slots = routing_loss(
         np.ones((3, 1), dtype=np.float32), f32([[1, 2, 3]]), np.array([0, 1, 1]), config
     )

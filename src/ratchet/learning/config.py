@@ -150,6 +150,11 @@ class RoutingConfig(BaseModel):
         ge=0,
         description="Weight of the cosine between the mean weights of different modes (labels).",
     )
+    assignment: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the error of taking, in mode m, another slot than the m-th (labels).",
+    )
     slot_prediction: float = Field(
         default=0.0,
         ge=0,

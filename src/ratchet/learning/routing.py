@@ -43,7 +43,9 @@ class RoutingLoss(NamedTuple):
     Entropies are in nats. `weight_entropy` is the mean over the steps of the entropy of a step's weights,
     `load_balance` the entropy of the mean weights. `orthogonality` is the sum over ordered pairs of
     different slots of their squared cosine. `contrastive` is the mean over pairs of modes present of the
-    cosine between the modes' mean weights, 0 below two modes. `slot_prediction` is the cross-entropy of
+    cosine between the modes' mean weights, 0 below two modes. `assignment` is the cross-entropy between the
+    weights and the slot of the mode's own number (modulo the number of slots): where the weights of all modes
+    are alike the cosine has no slope to tell them apart, and this has one. `slot_prediction` is the cross-entropy of
     `SlotPredictor`, 0 where there is none.
     """
 
@@ -51,6 +53,7 @@ class RoutingLoss(NamedTuple):
     load_balance: float
     orthogonality: float
     contrastive: float
+    assignment: float
     slot_prediction: float
     total: float
 
@@ -160,6 +163,19 @@ def _contrast(weights: Any, modes: Any, scale: Any, d_weights: Any) -> Any:
     return cosines.sum() / pairs
 
 
+@njit(**_FLAGS)
+def _assign(weights: Any, modes: Any, scale: Any, d_weights: Any) -> Any:
+    """Return the mean cross-entropy of every mode's own slot; add its scaled gradient to `d_weights`."""
+    n, k = weights.shape
+    total = 0.0
+    for r in range(n):
+        c = modes[r] % k
+        held = np.float64(weights[r, c]) + _FLOOR
+        total -= math.log(held)
+        d_weights[r, c] -= scale / (n * held)
+    return total / n
+
+
 def routing_loss(
     weights: FloatArray,
     slots: FloatArray,
@@ -180,16 +196,19 @@ def routing_loss(
     of_steps, of_mean = _entropies(weights, -config.weight_entropy, -config.load_balance, d_weights)
     squares = _orthogonality(slots, config.orthogonality, d_slots)
     contrast = _contrast(weights, modes, config.contrastive, d_weights)
+    assigned = _assign(weights, modes, config.assignment, d_weights)
     loss = RoutingLoss(
         weight_entropy=of_steps,
         load_balance=of_mean,
         orthogonality=squares,
         contrastive=contrast,
+        assignment=assigned,
         slot_prediction=slot_prediction,
         total=-config.weight_entropy * of_steps
         - config.load_balance * of_mean
         + config.orthogonality * squares
         + config.contrastive * contrast
+        + config.assignment * assigned
         + config.slot_prediction * slot_prediction,
     )
     return loss, d_weights.astype(np.float32), d_slots.astype(np.float32)

@@ -131,6 +131,14 @@ PRESETS: dict[str, Preset] = {
             contrastive=0.15, load_balance=0.08, weight_entropy=0.08, orthogonality=0.02
         ),
     ),
+    "mode-slots": Preset(
+        kind="astral",
+        steps=300_000,
+        about="a slot for each mode, by its label in training (ours)",
+        routing=RoutingConfig(assignment=0.3),
+        # A gate learns to tell modes only from mini-batches that hold all of them.
+        ppo={**_SEQUENCES, "batch_size": 1024, "n_epochs": 10},
+    ),
     "robust-slots": Preset(
         kind="astral",
         steps=300_000,
