@@ -233,10 +233,15 @@ def read_spec(data: Mapping[str, Any]) -> Spec:
             "observation": ObservationSpec(**observation),
             "action": ActionSpec(**action),
         }
-        if fields.get("kind") in {"recurrent", "astral"}:
+        kind = fields.get("kind", "mlp")
+        if kind in {"recurrent", "astral"}:
             # The kind follows from the slots.
             del fields["kind"]
             return RecurrentSpec(**spaces, **fields)
+        if kind != "mlp":
+            raise PolicyError(
+                f"the policy is of kind {kind!r}; this version reads mlp, recurrent and astral"
+            )
         for key in ("shared", "actor", "critic"):
             fields[key] = tuple(fields[key])
         exploration = fields.pop("exploration", None)

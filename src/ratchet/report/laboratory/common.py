@@ -79,7 +79,7 @@ def verdict(change: IntervalLike | None) -> Cell:
         return Cell("better", "good")
     if change.high < 0.0:
         return Cell("worse", "bad")
-    return Cell("not distinguishable from zero", "muted")
+    return Cell("not shown", "muted")
 
 
 def gaps(evidence: StudyEvidence) -> list[Block]:
