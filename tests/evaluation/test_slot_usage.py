@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ratchet.errors import InputError
-from ratchet.evaluation.slot_usage import slot_usage
+from ratchet.evaluation.slot_usage import slot_usage, tells_the_mode
+from ratchet.evaluation.statistics import Interval
 
 MODES = ("weak", "middle", "strong")
 
@@ -85,6 +86,33 @@ def test_chance_differences_between_episodes_are_not_called_information():
     assert np.mean([used.null_mean for used in found]) == pytest.approx(np.mean(estimates), rel=0.4)
 
 
+def test_a_dependence_that_is_of_no_use_tells_nothing():
+    # Constant weights are the same in every episode: any difference is beyond chance.
+    def used(step):
+        rows = ([0.5 + step, 0.5 - step], [0.5 - step, 0.5 + step])
+        return slot_usage({m: constant(row) for m, row in zip("ab", rows, strict=True)})
+
+    for found in (used(0.05), used(0.25)):
+        assert found.mutual_information.estimate > found.null_high
+    # I = log 2 - H(1/2 + x) is 0.005 nats at x = 0.05 and 0.131 at 0.25; a twentieth of log 2 is 0.035.
+    assert not used(0.05).tells_the_mode
+    assert used(0.25).tells_the_mode
+
+
+@pytest.mark.parametrize(
+    ("information", "chance", "expected"),
+    [
+        (Interval(0.3, 0.06, 0.5), 0.02, True),
+        (Interval(0.3, 0.05, 0.5), 0.02, False),  # 0.05 log 3 = 0.0549
+        (Interval(0.3, 0.06, 0.5), 0.4, False),
+        (Interval(0.3, 0.06, 0.5), None, True),
+        (Interval(0.3, math.nan, math.nan), 0.02, False),
+    ],
+)
+def test_telling_the_mode_needs_more_than_chance_and_an_effect(information, chance, expected):
+    assert tells_the_mode(information, chance, modes=3, slots=4) is expected
+
+
 def test_the_interval_holds_the_truth():
     truth = np.array([[0.7, 0.2, 0.1], [0.2, 0.6, 0.2], [0.1, 0.3, 0.6]])
     known = float(slot_usage(
@@ -106,6 +134,7 @@ def test_the_same_weights_give_the_same_figures_and_json():
     assert content["slots"] == 3
     assert content["mutual_information_low"] == used.mutual_information.low
     assert content["mutual_information_null_high"] == used.null_high
+    assert content["tells_the_mode"] is True
     assert set(used.modes["weak"].to_json()) == {
         "mean_weights", "std_weights", "entropy", "steps", "episodes",
     }  # fmt: skip

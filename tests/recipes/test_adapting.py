@@ -119,7 +119,7 @@ def test_a_budget_too_small_to_show_anything_plays_nothing(method):
         assert found.policy is found.candidate is start
         assert not found.episodes
         assert counted["steps"] == 0
-        assert "at least 3 episodes" in found.verdict.reason
+        assert "which takes 7 or more" in found.verdict.reason
 
 
 def test_what_an_anchor_measures_is_stated_beside_the_budget():
@@ -225,7 +225,7 @@ def test_a_gate_that_is_right_already_is_kept_without_evidence():
     found = adapted(start, 30, method="slot_search")
     assert found.policy is start
     assert found.evidence == 0
-    assert found.verdict.reason == "the start is kept: adaptation chose it itself"
+    assert found.verdict.reason == "the start is kept: the search chose it itself"
 
 
 def test_temperature_does_not_change_what_is_found():

@@ -181,7 +181,7 @@ def _play(
     from ratchet.seeding import report_seeds
 
     given = options.split_settings(settings)
-    for key in (*given.ppo, *given.safety, *given.pawl, *given.routing):
+    for key in (*given.ppo, *given.safety, *given.pawl, *given.routing, *given.guard):
         raise RecipeError(f"--set {key}: an evaluation does not learn")
     played, _ = options.task_with(task, given.environment, keep_default=False)
     modes = options.chosen_modes(played, mode)

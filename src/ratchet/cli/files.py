@@ -55,7 +55,10 @@ def inspect(
         )
         return
     spec = found.spec
-    say(f"{policy}  id {found.id}  {record.get('algorithm') or 'unknown algorithm'}", "bold")
+    say(
+        f"{policy}  id {found.id}  {record.get('algorithm') or ('untrained' if record.get('source') == 'new' else 'unknown algorithm')}",
+        "bold",
+    )
     say(f"{spec.observation} → {_network(spec)} → {spec.action}, {spec.distribution}")
     say(f"normaliser: {record.get('normalizer') or ('yes' if found.normalizer else 'none')}")
     table(

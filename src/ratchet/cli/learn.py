@@ -84,11 +84,15 @@ def finetune(
 ) -> None:
     """Fine-tune a policy, or a part of it, and judge the result on every mode."""
     from ratchet.errors import BudgetError, RecipeError, TaskError, did_you_mean
-    from ratchet.evaluation.guard import GuardSettings
     from ratchet.learning.trainer import Budget, TrainingPlan
     from ratchet.recipes.adapting import METHODS, Adaptation, method_config
     from ratchet.recipes.resolve import check_usable, load_policy
-    from ratchet.recipes.settings import pawl_settings, ppo_config, safety_config
+    from ratchet.recipes.settings import (
+        guard_settings,
+        pawl_settings,
+        ppo_config,
+        safety_config,
+    )
     from ratchet.rollout.fit import check_fit
 
     amount, unit = options.one_budget(steps, episodes)
@@ -98,7 +102,7 @@ def finetune(
     given = options.split_settings(settings)
     if given.routing:
         raise RecipeError("routing.… says how a new bank of slots is trained; fine-tuning has none")
-    pawl = pawl_settings(given.pawl)
+    pawl, evidence = pawl_settings(given.pawl), guard_settings(given.guard)
     played, made = options.task_with(task, given.environment, keep_default=True)
     target = options.target_mode(played, mode or made)
     start = load_policy(policy, root)
@@ -111,10 +115,16 @@ def finetune(
     if whole_episodes and target is None:
         raise TaskError("a guard and slot search adapt to one mode: name it with --mode")
     if method == "slot_search":
+        if scope not in {"full", "gating"} or given.ppo:
+            raise RecipeError(
+                "slot search changes one bias a slot of the gate, without a learner: it takes neither "
+                "--scope nor the learner's settings"
+            )
         scope = "gating"
+    # A few episodes are adapted to in small rollouts, whatever the policy was trained with.
     config = (
         ppo_config(start, given.ppo)
-        if method == "ppo"
+        if method == "ppo" and unit == "steps"
         else ppo_config(None, method_config(method) | given.ppo)
     )
     safety = safety_config({"anchor": anchor, **given.safety})
@@ -138,7 +148,7 @@ def finetune(
             scope=scope,
             method=METHODS[method],
             safety=safety,
-            guard=GuardSettings() if guarded else None,
+            guard=evidence if guarded else None,
             rank=rank,
             device=device,
             ppo=config.model_dump(),
@@ -243,6 +253,9 @@ def _show(outcome: Outcome, plan: TrainingPlan, learns: str, report: Path) -> No
     say(row.sentence)
     word = "accepted" if outcome.verdict.accepted else "rejected"
     say(f"{word}: {outcome.verdict.reason}", "bold")
+    if outcome.best.id == plan.policy.id != outcome.trained.policy.id:
+        untrained = ", which was never trained" if plan.policy.record.get("source") == "new" else ""
+        say(f"the run's best is still the policy that it began with{untrained}")
     say(f"policy  {outcome.trained.checkpoint}\nreport  {report}")
 
 

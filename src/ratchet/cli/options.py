@@ -21,7 +21,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="key=value: a PPO setting, safety.…, pawl.…, routing.…, or what an environment is set to.",
+        help="key=value: a PPO setting, safety.…, pawl.…, routing.…, guard.…, or what an environment is set to.",
     ),
 ]
 Steps = Annotated[int | None, typer.Option(help="Budget in environment steps, exact.")]
@@ -88,15 +88,16 @@ class Settings:
     safety: dict[str, Any]
     pawl: dict[str, Any]
     routing: dict[str, Any]
+    guard: dict[str, Any]
     environment: dict[str, Any]
 
 
 def split_settings(settings: list[str] | None) -> Settings:
-    """Return the ``--set`` values: PPO's by name, ``safety.…``, ``pawl.…``, ``routing.…``, and the environment's."""
+    """Return the ``--set`` values: PPO's by name, ``safety.…``, ``pawl.…``, and so on, and the environment's."""
     from ratchet.learning.config import PPOConfig
     from ratchet.recipes.schema import parse_setting
 
-    found = Settings({}, {}, {}, {}, {})
+    found = Settings({}, {}, {}, {}, {}, {})
     for text in settings or []:
         key, value = parse_setting(text)
         group, _, name = key.partition(".")
@@ -106,6 +107,8 @@ def split_settings(settings: list[str] | None) -> Settings:
             found.pawl[name] = value
         elif group == "routing" and name:
             found.routing[name] = value
+        elif group == "guard" and name:
+            found.guard[name] = value
         elif key in PPOConfig.model_fields:
             found.ppo[key] = value
         else:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class Episodes:
     """Evaluated episodes of one policy: `metrics[name][i]` belongs to `seeds[i]`."""
@@ -256,6 +259,8 @@ def _different(
     action_agreement: float | None,
 ) -> str:
     gap = main.difference
+    # What rounding leaves of a sum of nothing is nothing.
+    moved = 0.0 if abs(gap.estimate) < _ROUNDING else gap.estimate
     interval = f"{100 * confidence:.4g}% interval {gap.low:+.4g} to {gap.high:+.4g}, {n} pairs"
     chance = f"probability of improvement {main.probability_of_improvement.estimate:.2f}"
     if gap.excludes(0.0):
@@ -270,4 +275,4 @@ def _different(
         return f"no difference is shown: all {n} episodes are equal in {metric}; {actions}"
     if math.isnan(gap.low):
         return f"no difference is shown: one pair of episodes has no interval ({metric} {gap.estimate:+.4g})"
-    return f"no difference is shown: {metric} changes by {gap.estimate:+.4g} ({interval}; {chance})"
+    return f"no difference is shown: {metric} changes by {moved:+.4g} ({interval}; {chance})"

@@ -122,6 +122,11 @@ def split(budget: int, settings: GuardSettings | None = None) -> tuple[int, int]
     return budget - 2 * pairs, pairs
 
 
+def smallest_budget(settings: GuardSettings) -> int:
+    """Return the fewest episodes that pay for adapting and for evidence that could be enough."""
+    return 2 * _fewest_pairs(settings.confidence) + 1
+
+
 def rank_sum_p(start: ArrayLike, adapted: ArrayLike) -> float:
     """Return the exact one-sided p-value that `adapted[n]` is larger than `start[m]`.
 

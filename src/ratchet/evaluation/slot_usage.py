@@ -5,6 +5,8 @@ Invariants:
 - Weights are those of visited steps; a mode's mean is over its steps, and modes weigh alike.
 - Mutual information is never negative and is zero only where all modes use the slots alike. Drawn
   from few episodes it lies above zero by chance, so what relabelled episodes give is reported too.
+- The slot tells the mode only if that is more than chance and more than next to nothing: with enough
+  episodes even a difference without any use is no chance.
 - Resampling is by episode, whose steps are not independent, and draws from one fixed stream.
 """
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 COLLAPSED = 0.8
 """A slot whose mean weight over all modes is above this has taken the others' place."""
+
+TELLING = 0.05
+"""Share of the largest possible mutual information that its lower bound must reach."""
 
 RESAMPLES = 1_000
 _STREAM = 1948
@@ -86,8 +91,10 @@ class SlotUsage:
 
     @property
     def tells_the_mode(self) -> bool:
-        """Whether the mutual information is above what shuffled labels give in 95 of 100 cases."""
-        return self.mutual_information.estimate > self.null_high + _TIE
+        """Whether the slot tells something of the mode, as `tells_the_mode` says."""
+        return tells_the_mode(
+            self.mutual_information, self.null_high, modes=len(self.modes), slots=self.slots
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the figures of all modes together by name; a mode's own are `ModeUsage.to_json`."""
@@ -103,7 +110,29 @@ class SlotUsage:
             "mutual_information_high": bounds["high"],
             "mutual_information_null": self.null_mean,
             "mutual_information_null_high": self.null_high,
+            "tells_the_mode": self.tells_the_mode,
         }
+
+
+def tells_the_mode(
+    information: Interval, null_high: float | None, *, modes: int, slots: int
+) -> bool:
+    """Return whether mode and slot depend on each other by more than chance and next to nothing.
+
+    Parameters
+    ----------
+    information : Interval
+        I(mode; slot) in nats. Its lower bound must reach `TELLING` of the largest possible, which is
+        log(min(modes, slots)); a bound that is not known does not.
+    null_high : float or None
+        What the estimate must lie above, the 95% quantile over shuffled labels; None if not measured.
+    modes, slots : int
+        How many there are.
+
+    """
+    chance = 0.0 if null_high is None else null_high
+    enough = TELLING * math.log(min(modes, slots))
+    return information.estimate > chance + _TIE and information.low >= enough
 
 
 def slot_usage(weights: Mapping[str, Sequence[ArrayLike]]) -> SlotUsage:

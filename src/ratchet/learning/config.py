@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Schedule = Literal["constant", "linear", "cosine"]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PPOConfig(BaseModel):
@@ -103,7 +104,8 @@ class SafetyConfig(BaseModel):
 class RoutingConfig(BaseModel):
     """How a slot bank is trained: noise and losses on the gate's weights, all off by default.
 
-    Source: the write-up's ASTRAL. Losses are added to PPO's with the weights stated here.
+    Source: the write-up's ASTRAL, but for `specialists` and `assignment`. Losses are added to PPO's with the
+    weights stated here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -114,7 +116,7 @@ class RoutingConfig(BaseModel):
     gumbel: bool = Field(
         default=False, description="Whether Gumbel noise perturbs the gate's logits in training."
     )
-    specialists: tuple[float, ...] = Field(
+    specialists: tuple[Share, ...] = Field(
         default=(),
         description="For each slot the share of random actions in the training episodes that it plays alone.",
     )

@@ -5,7 +5,7 @@ against automatic differentiation); sums run in float64. The weights count as fr
 softmax that made them is the policy's to differentiate. Noise is made from uniform numbers that the
 caller draws, so that nothing here has a random state.
 
-Source: the write-up's ASTRAL.
+Source: the write-up's ASTRAL, but for the assignment of modes to slots.
 """
 
 from __future__ import annotations

@@ -74,9 +74,7 @@ def bank_of(policy: Policy) -> RecurrentSpec:
     """
     spec = policy.spec
     if not (isinstance(spec, RecurrentSpec) and spec.slots):
-        raise PolicyError(
-            f"a policy of kind {spec.kind!r} has no slots, so none can be intervened on"
-        )
+        raise PolicyError(f"a policy of kind {spec.kind!r} has no slots, and so no gate over them")
     return spec
 
 

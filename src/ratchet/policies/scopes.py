@@ -50,8 +50,8 @@ def scope_tensors(spec: Spec, scope: str) -> tuple[str, ...]:
     spec
         The architecture whose tensors are meant.
     scope
-        A name of `SCOPES` but `adapter`, or shell patterns over tensor names, joined by commas, such as
-        ``mlp_extractor.policy_net.*,action_net.*``.
+        Names of `SCOPES` but `adapter`, or shell patterns over tensor names, joined by commas, such as
+        ``gating,film`` or ``mlp_extractor.policy_net.*,action_net.*``.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def scope_tensors(spec: Spec, scope: str) -> tuple[str, ...]:
 
     """
     named = _RECURRENT if isinstance(spec, RecurrentSpec) else _PERCEPTRON
-    patterns = named.get(scope, tuple(scope.split(",")))
+    patterns = tuple(p for one in scope.split(",") for p in named.get(one, (one,)))
     names = tuple(spec.tensor_shapes())
     chosen = tuple(name for name in names if any(fnmatchcase(name, one) for one in patterns))
     if chosen:

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from ratchet.errors import LedgerError, RecipeError
-from ratchet.evaluation.guard import GuardSettings, GuardVerdict, judge_adaptation, split
+from ratchet.evaluation.guard import (
+    GuardSettings,
+    GuardVerdict,
+    judge_adaptation,
+    smallest_budget,
+    split,
+)
 from ratchet.evaluation.play import Episode, play
 from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
@@ -114,6 +120,10 @@ class Adaptation:
         """
         return ppo_config(None, {**method_config(self.method), **self.ppo})
 
+    def learner(self) -> dict[str, Any]:
+        """Return the settings that take part: slot search has no learner, and so none."""
+        return {} if self.method == "slot_search" else self.config().model_dump()
+
     def rank_of(self, policy: Policy) -> int:
         """Return the adapters' rank on this policy."""
         if self.parameters is None:
@@ -151,6 +161,10 @@ class Adaptation:
         anchor = parse_anchor(self.safety.anchor)
         if self.method == "slot_search" and anchor.kind != "none":
             raise RecipeError("slot search has no weights to hold: it takes no anchor")
+        if self.method == "reinforce" and self.scope == "value":
+            raise RecipeError(
+                "scope 'value' does not act, and REINFORCE has no critic: nothing would learn"
+            )
         self.config()
 
     def frozen(self, policy: Policy) -> str:
@@ -179,6 +193,8 @@ class Adapted:
     verdict: GuardVerdict | None
     side_steps: int
     wall_seconds: float
+    learn_seconds: float = 0.0
+    """Of it, what updates took; the rest is playing."""
 
     @property
     def environment_steps(self) -> int:
@@ -223,13 +239,15 @@ def adapt(
     learning, pairs = (budget, 0) if how.guard is None else split(budget, how.guard)
     episodes: list[EpisodeRecord] = []
     updates: list[Update] = []
-    candidate, side_steps = policy, 0
+    candidate, side_steps, learn_seconds = policy, 0, 0.0
     with threadpool_limits(limits=1, user_api="blas"):
         if learning and how.method == "slot_search":
             candidate, played = _search(policy, task, mode, learning, seed, deterministic)
             episodes += played
         elif learning:
-            candidate, side_steps = _learn(policy, task, mode, how, learning, seed, updates)
+            trainer = _learn(policy, task, mode, how, learning, seed, updates)
+            candidate, side_steps = trainer.policy(), trainer.side_steps
+            learn_seconds = trainer.spent.learn_seconds
             episodes += [episode for update in updates for episode in update.episodes]
         result, verdict, evidence = candidate, None, 0
         if how.guard is not None:
@@ -242,8 +260,19 @@ def adapt(
                 episodes += played
                 evidence += len(played)
             verdict = judge_adaptation(shown[0], shown[1], how.guard)
-            if same and learning:
-                verdict = replace(verdict, reason="the start is kept: adaptation chose it itself")
+            if not learning:
+                verdict = replace(
+                    verdict,
+                    reason=f"the start is kept and nothing was played: {budget} episodes cannot pay for "
+                    f"adapting and for the evidence, which takes {smallest_budget(how.guard)} or more",
+                )
+            elif same:
+                why = (
+                    "the search chose it itself"
+                    if how.method == "slot_search"
+                    else "no parameter moved, so no gradient reached this part"
+                )
+                verdict = replace(verdict, reason=f"the start is kept: {why}")
             result = candidate if verdict.adopted else policy
     return Adapted(
         policy=result,
@@ -254,6 +283,7 @@ def adapt(
         verdict=verdict,
         side_steps=side_steps,
         wall_seconds=time.perf_counter() - began,
+        learn_seconds=learn_seconds,
     )
 
 
@@ -265,7 +295,8 @@ def _learn(
     budget: int,
     seed: int,
     updates: list[Update],
-) -> tuple[Policy, int]:
+) -> Trainer:
+    """Return the trainer when its budget is spent."""
     assert how.method != "slot_search"
     plan = TrainingPlan(
         policy=policy,
@@ -283,7 +314,8 @@ def _learn(
     )
     trainer = Trainer(plan, updates.append)
     try:
-        return trainer.run(), trainer.side_steps
+        trainer.run()
+        return trainer
     finally:
         trainer.close()
 
@@ -371,7 +403,7 @@ def record_adaptation(
             parameters_total=policy.parameter_count,
             parameters_adapted=how.parameter_count(policy),
             frozen_before=how.frozen(policy),
-            config={**how.config().model_dump(), "method": how.method, **(config or {})},
+            config={**how.learner(), "method": how.method, **(config or {})},
         )
         for update in adapted.updates:
             record_update(session, identity, replace(update, episodes=()))
@@ -399,6 +431,8 @@ def record_adaptation(
             result_policy=adapted.policy.id,
             frozen_after=how.frozen(adapted.candidate),
             wall_seconds=adapted.wall_seconds,
+            collect_seconds=adapted.wall_seconds - adapted.learn_seconds,
+            learn_seconds=adapted.learn_seconds,
             safety={
                 **how.safety.model_dump(),
                 "guard": adapted.guard_record(how.guard),
@@ -458,4 +492,5 @@ def train_by(
         parameters_adapted=row.parameters_adapted,
         frozen_unchanged=bool(row.frozen_unchanged),
         wall_seconds=row.wall_seconds,
+        guard=row.safety.get("guard"),
     )

@@ -56,6 +56,7 @@ class Outcome:
             "wall_seconds": self.trained.wall_seconds,
             "verdict": "accepted" if self.verdict.accepted else "rejected",
             "reason": self.verdict.reason,
+            "guard": None if self.trained.guard is None else dict(self.trained.guard),
             "evaluation": row["evaluation"],
             "forgetting": row["forgetting"],
             "specific_gain": row["specific_gain"],
@@ -107,7 +108,7 @@ def preflight(policy: Policy, task: Task, returns: Returns, *, deterministic: bo
     if score is None:
         return "its file records no score to hold it against"
     if score["task"] != task.name or score["deterministic"] != deterministic:
-        return f"its recorded score is of {score['task']}, played another way; not compared"
+        return f"its recorded score is of {score['task']} or was played another way; not compared"
     for mode, stated in score["modes"].items():
         if mode not in returns:
             continue
@@ -163,7 +164,8 @@ def finetune(
         trained = train(session, plan, name=name, kind=kind, preflight=stated)
     else:
         trained = train_by(session, plan, how, name=name, preflight=stated)
-    session.progress.note(f"trained for {trained.environment_steps:,} environment steps")
+    steps = trained.environment_steps
+    session.progress.note(f"trained for {steps:,} environment step{'' if steps == 1 else 's'}")
     after = play_all_modes(
         session, "result", trained.policy, task, report, deterministic=deterministic
     )

@@ -1,7 +1,8 @@
 """Presets: how a policy of a name is built and trained.
 
 The slot-bank presets carry the names and the settings of the write-up. What its programs leave to a default
-is stated here. `recurrent` is its baseline, trained as it should have been; `robust-slots` is ours.
+is stated here. `recurrent` is its baseline, trained as it should have been; `mode-slots` and
+`robust-slots` are ours.
 """
 
 from __future__ import annotations
@@ -160,14 +161,19 @@ def routed(preset: Preset, settings: Mapping[str, Any]) -> Preset:
     """
     if not settings:
         return preset
+    settings = dict(settings)
     if preset.routing is None:
         raise RecipeError("routing.… says how a bank of slots is trained; this policy has none")
+    slots = settings.pop("slots", preset.slots)
+    if not (isinstance(slots, int) and slots >= 1):
+        raise RecipeError(f"routing.slots is {slots!r}; it is how many slots there are, 1 or more")
     for key in settings:
         if key not in RoutingConfig.model_fields:
-            known = did_you_mean(key, RoutingConfig.model_fields)
+            known = did_you_mean(key, ["slots", *RoutingConfig.model_fields])
             raise RecipeError(f"routing has no setting {key!r}: {known}")
     try:
-        return replace(preset, routing=RoutingConfig(**{**preset.routing.model_dump(), **settings}))
+        routing = RoutingConfig(**{**preset.routing.model_dump(), **settings})
+        return replace(preset, routing=routing, slots=slots)
     except ValidationError as error:
         raise RecipeError(explain(error)) from error
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ratchet.errors import RecipeError, did_you_mean
+from ratchet.evaluation.guard import GuardSettings
 from ratchet.evaluation.pawl import PawlSettings
 from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.policies.policy import Policy
@@ -81,6 +82,24 @@ def pawl_settings(settings: Mapping[str, Any]) -> PawlSettings:
         if not isinstance(value, int | float):
             raise RecipeError(f"pawl.{key} is {value!r}; it is a number")
     return PawlSettings(**settings)
+
+
+def guard_settings(settings: Mapping[str, Any]) -> GuardSettings:
+    """Return how sure the guard must be, and what it may spend on that.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or out of range.
+
+    """
+    known = [each.name for each in fields(GuardSettings)]
+    for key, value in settings.items():
+        if key not in known:
+            raise RecipeError(f"the guard has no setting {key!r}: {did_you_mean(key, known)}")
+        if not isinstance(value, int | float):
+            raise RecipeError(f"guard.{key} is {value!r}; it is a number")
+    return GuardSettings(**settings)
 
 
 def explain(error: ValidationError) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +162,8 @@ class Trained:
     parameters_adapted: int
     frozen_unchanged: bool
     wall_seconds: float
+    guard: Mapping[str, Any] | None = None
+    """What a guard decided, and on which evidence."""
 
 
 def train(

@@ -1,11 +1,12 @@
 """What is missing from a run, and what must never be: said at the top, not left to be noticed.
 
-Invariants: a run with nothing missing says nothing; a budget that was not spent exactly, or a frozen
-parameter that moved, is always said.
+Invariants: a run with nothing missing says nothing; a budget that was not spent exactly, a frozen
+parameter that moved, or a start that a guard kept, is always said.
 """
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Callout
@@ -13,7 +14,15 @@ from ratchet.report.tables import count
 from ratchet.report.wording import plural
 
 if TYPE_CHECKING:
-    from ratchet.report.arms import Evidence
+    from collections.abc import Sequence
+
+    from ratchet.report.arms import Evidence, Group
+
+
+def kept_starts(groups: Sequence[Group]) -> list[str]:
+    """Return the guard's reason for each arm whose adapted policy it did not take."""
+    guards = [arm.training.safety.get("guard") for group in groups for arm in group.arms]
+    return [str(g.get("reason", "")) for g in guards if g and g.get("adopted") is False]
 
 
 def gaps(evidence: Evidence) -> list[Block]:
@@ -44,7 +53,16 @@ def gaps(evidence: Evidence) -> list[Block]:
             Callout(
                 "bad",
                 f"{plural(len(over), 'arm')} did not spend its budget exactly: `{first.name}` executed "
-                f"{count(first.environment_steps)} of {count(first.budget)} environment steps.",
+                f"{count(first.environment_steps)} of {plural(first.budget, 'environment step')}.",
+            )
+        )
+    kept = kept_starts(evidence.groups)
+    if kept and here > len(kept):  # if all were kept, the answer says so
+        blocks.append(
+            Callout(
+                "warning",
+                f"The guard kept the start in {count(len(kept))} of {plural(here, 'arm')}, which "
+                f"changed nothing. Most frequent reason: {statistics.mode(kept)}.",
             )
         )
     moved = [t for t in evidence.trainings if t.frozen_unchanged is False]

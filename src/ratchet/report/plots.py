@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratchet.report.canvas import BLUE, INK, ORANGE, SERIES, SOFT, canvas, svg
+from ratchet.report.canvas import BLUE, INK, ORANGE, PAPER, SERIES, SOFT, canvas, svg
 from ratchet.report.tables import MISSING, Format, IntervalLike, interval, scalar
 
 if TYPE_CHECKING:
@@ -60,12 +60,7 @@ def before_after(
 
     """
     with canvas(1.15 + 1.5 * _ROW * len(modes)) as (figure, axes):
-        for series, offset, colour, marker, fill, label in (
-            (before, -0.15, ORANGE, "o", "none", "before"),
-            (after, 0.15, BLUE, "o", BLUE, "after"),
-        ):
-            places = [row + offset for row in range(len(modes))]
-            _dots(axes, series, places, [colour] * len(modes), marker, fill, label)
+        _two(axes, before, after, ("before", "after"))
         if maximum is not None:
             axes.axvline(maximum, color=SOFT, linewidth=1, linestyle=(0, (4, 3)), zorder=0.5)
             axes.annotate(
@@ -83,6 +78,39 @@ def before_after(
         axes.set_xlabel(quantity)
         if axes.get_legend_handles_labels()[0]:
             figure.legend(loc="outside upper left", ncols=2, frameon=False)
+        return svg(figure)
+
+
+def two_figures(
+    labels: Sequence[str],
+    first: Sequence[IntervalLike],
+    second: Sequence[IntervalLike],
+    names: tuple[str, str],
+    *,
+    quantity: str,
+) -> bytes:
+    """Return two differences of each row, one under the other, on one axis with a line at zero, as SVG.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Row labels, top to bottom; they may be broken into lines.
+    first, second : sequence of IntervalLike
+        One interval a row.
+    names : tuple of str
+        What the two are, for the legend.
+    quantity : str
+        What the horizontal axis measures.
+
+    """
+    with canvas(1.35 + 1.15 * _ROW * len(labels)) as (figure, axes):
+        _two(axes, first, second, names)
+        axes.axvline(0, color=INK, linewidth=1, zorder=0.5)
+        _rows(axes, labels)
+        axes.set_xlabel(quantity)
+        if axes.get_legend_handles_labels()[0]:
+            # One under the other: their names may be long.
+            figure.legend(loc="outside upper left", frameon=False)
         return svg(figure)
 
 
@@ -121,6 +149,8 @@ def forest(
                 ha="left" if place < 0.3 else "right" if place > 0.7 else "center",
                 fontsize=9,
                 color=SOFT,
+                # No line runs through a number.
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8},
             )
         axes.set_xlabel(quantity)
         return svg(figure)
@@ -253,6 +283,21 @@ def _cell_text(item: float | IntervalLike, style: Format, digits: int) -> str:
         return MISSING
     estimate, ends = interval(item, style, digits).split(" ", 1)
     return f"{estimate}\n{ends}"
+
+
+def _two(
+    axes: Axes,
+    first: Sequence[IntervalLike],
+    second: Sequence[IntervalLike],
+    names: tuple[str, str],
+) -> None:
+    """Draw two intervals a row, the first one hollow and above."""
+    for series, offset, colour, fill, name in (
+        (first, -0.15, ORANGE, "none", names[0]),
+        (second, 0.15, BLUE, BLUE, names[1]),
+    ):
+        places = [row + offset for row in range(len(series))]
+        _dots(axes, series, places, [colour] * len(series), "o", fill, name)
 
 
 def _dots(

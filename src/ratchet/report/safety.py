@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ratchet.errors import PolicyError
+from ratchet.policies.low_rank import is_adapter
+from ratchet.policies.scopes import scope_tensors
+from ratchet.policies.spec import read_spec
 from ratchet.report.document import Block, Callout, Cell, Column, Heading, Table, Text
 from ratchet.report.tables import Value, number, percent
 from ratchet.report.wording import doing, group_name, plural
@@ -37,7 +41,7 @@ def safety(evidence: Evidence) -> list[Block]:
     if checked:
         blocks.append(Text(f"**Pre-flight** of the policy before: {'; '.join(checked)}."))
     blocks += [_guard(arm) for arm in arms if arm.safety.get("guard")]
-    blocks.append(Text(_measures(arms, doing(evidence))))
+    blocks.append(Text(_measures(evidence, arms)))
     rows: list[tuple[Cell | Value, ...]] = []
     for group in evidence.groups:
         trainings = [arm.training for arm in group.arms]
@@ -61,26 +65,20 @@ def _guard(arm: Training) -> Callout:
     return Callout(
         "good" if guard["adopted"] else "warning",
         f"**Guard.** Of {plural(arm.episodes, 'episode')} played, "
-        f"{guard['adaptation_episodes']} adapted the policy and {guard['evidence_episodes']} are "
-        f"evidence at {percent(guard['confidence'])} confidence. Verdict: {guard['reason']}.",
+        f"{guard['adaptation_episodes']} adapted the policy and {guard['evidence_episodes']} "
+        f"{'is' if guard['evidence_episodes'] == 1 else 'are'} evidence at {percent(guard['confidence'])} confidence. Verdict: {guard['reason']}.",
     )
 
 
-def _measures(arms: Sequence[Training], what: str) -> str:
+def _measures(evidence: Evidence, arms: Sequence[Training]) -> str:
     settings = arms[0].safety
     threshold, part = settings.get("warmup_explained_variance"), settings.get("warmup_fraction")
     limit = settings.get("rollback_kl")
     parts = []
-    if what == "fine-tuning" and threshold is not None and part:
-        acted = _total(arms, "critic_only_updates") > 0
+    if doing(evidence) == "fine-tuning" and threshold is not None and part:
         parts.append(
             f"**Critic warm-up** until the critic explains {percent(float(threshold))} of the returns' "
-            f"variance or {percent(float(part))} of the budget is used"
-            + (
-                ""
-                if acted
-                else " (it did not act: the critic did, or the first rollout was larger)"
-            )
+            f"variance or {percent(float(part))} of the budget is used{_unused(evidence, arms)}"
         )
     if limit is not None:
         parts.append(
@@ -88,6 +86,34 @@ def _measures(arms: Sequence[Training], what: str) -> str:
             "with half the learning rate from then on"
         )
     return "; ".join(parts) + "." if parts else "No measure was on."
+
+
+def _unused(evidence: Evidence, arms: Sequence[Training]) -> str:
+    """Say in brackets why the warm-up did not act, as far as that can be known; nothing if it did."""
+    learns = [_learns_critic(evidence, arm) for arm in arms]
+    if not any(learns):
+        one = "the scope" if len({arm.scope for arm in arms}) == 1 else "any scope"
+        return f" (it could not act: nothing of the critic is in {one})"
+    known = [t for t, has in zip(arms, learns, strict=True) if has]
+    recorded = [t for t in known if "critic_only_updates" in t.safety]
+    if not recorded or _total(recorded, "critic_only_updates"):
+        return ""
+    return " (it did not act: the critic explained that much, or the first rollout was larger)"
+
+
+def _learns_critic(evidence: Evidence, arm: Training) -> bool:
+    """Return whether a training's warm-up has a critic to train; where that is not known, it has."""
+    if arm.config.get("method", "ppo") != "ppo":
+        return False
+    if is_adapter(arm.scope):
+        return False  # adapters have no critic that could learn alone
+    if evidence.base is None or not evidence.base.spec:
+        return True
+    spec = read_spec(evidence.base.spec)
+    try:
+        return bool(set(scope_tensors(spec, arm.scope)) & set(scope_tensors(spec, "value")))
+    except PolicyError:
+        return True
 
 
 def _total(arms: Sequence[Training], name: str) -> int:

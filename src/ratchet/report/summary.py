@@ -10,7 +10,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Bullets, Callout, CalloutKind, Cell, Column, Table
-from ratchet.report.gaps import gaps
+from ratchet.report.gaps import gaps, kept_starts
 from ratchet.report.tables import count, interval, seconds
 from ratchet.report.wording import (
     READINGS,
@@ -128,8 +128,10 @@ def _answer(
     """Say whether it got better on what it was trained on."""
     key = groups[0].key
     if all(arm.same_policy for group in groups for arm in group.arms):
+        kept = kept_starts(groups)
+        why = f"the guard kept the start ({kept[0]}), and " if kept else ""
         return "warning", (
-            f"No: the result is the **same policy** as before, after {budget_name(key)} with "
+            f"No: {why}the result is the **same policy** as before, after {budget_name(key)} with "
             f"{scope_name(key.scope)}; all {count(evidence.episodes)} episodes a mode are its own."
         )
     average = effects.averages.get((key.scope, key.budget))
@@ -199,9 +201,10 @@ def _cost(evidence: Evidence, groups: tuple[Group, ...]) -> str:
     trainings = [arm.training for group in groups for arm in group.arms]
     wall = statistics.median(t.wall_seconds for t in trainings)
     total = sum(t.environment_steps for t in evidence.trainings)
+    steps = "step" if all(t.environment_steps == 1 for t in trainings) else "steps"
     text = (
         f"**Cost:** one {doing(evidence)} executed {together([t.environment_steps for t in trainings])} "
-        f"environment steps in {seconds(wall)}{' (median)' if len(trainings) > 1 else ''} and adapted "
+        f"environment {steps} in {seconds(wall)}{' (median)' if len(trainings) > 1 else ''} and adapted "
         f"{together([t.parameters_adapted for t in trainings])} of "
         f"{together([t.parameters_total for t in trainings])} parameters"
     )

@@ -1,7 +1,8 @@
 """How numbers are written: the single place where a value becomes text.
 
 Invariants: what is not a number is written ``n/a``; a value that rounds to zero has no sign; an
-interval is ``estimate [low, high]`` in the unit of its estimate, whichever that is.
+interval is ``estimate [low, high]`` in the unit of its estimate, whichever that is; a difference is
+``0.0 [0.0, 0.0]`` only if it is zero.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from typing import Literal, Protocol, runtime_checkable
 
 MISSING = "n/a"
+_FINEST = 6  # digits; what is smaller is the rounding of sums
 
 Format = Literal[
     "text", "count", "number", "signed", "percent", "signed_percent", "seconds", "p_value"
@@ -84,15 +86,28 @@ def p_value(value: float | None) -> str:
 
 
 def interval(value: IntervalLike, style: Format = "number", digits: int = 1) -> str:
-    """Return ``+62.3 [55.1, 69.9]``; only the estimate carries a plus sign."""
+    """Return ``+62.3 [55.1, 69.9]``; only the estimate carries a plus sign.
+
+    A difference that would read as nothing but zeros has as many digits as show that it is not.
+    """
     unsigned: dict[Format, Format] = {"signed": "number", "signed_percent": "percent"}
     ends = unsigned.get(style, style)
     if math.isnan(value.estimate):
         return MISSING
+    if style == "signed":
+        digits = _telling(value, digits)
     return (
         f"{scalar(value.estimate, style, digits)} "
         f"[{scalar(value.low, ends, digits)}, {scalar(value.high, ends, digits)}]"
     )
+
+
+def _telling(value: IntervalLike, digits: int) -> int:
+    """Return the fewest digits, from these on, at which an interval is not all zeros; these if none are."""
+    for more in range(digits, _FINEST + 1):
+        if any(round(end, more) != 0 for end in (value.estimate, value.low, value.high)):
+            return more
+    return digits
 
 
 def scalar(value: float | None, style: Format = "number", digits: int = 1) -> str:

@@ -50,14 +50,15 @@ def scope_name(scope: str) -> str:
     return "all parameters" if scope == "full" else f"scope `{scope}`"
 
 
-def unit_name(unit: str) -> str:
-    """Return what a budget counts."""
-    return {"steps": "environment steps", "environment_steps": "environment steps"}.get(unit, unit)
+def unit_name(unit: str, amount: int = 0) -> str:
+    """Return what a budget counts, for that many of them."""
+    name = "environment steps" if unit in {"steps", "environment_steps"} else unit
+    return name.removesuffix("s") if amount == 1 else name
 
 
 def budget_name(key: Key) -> str:
     """Return a budget with its unit."""
-    return f"{count(key.budget)} {unit_name(key.unit)}"
+    return f"{count(key.budget)} {unit_name(key.unit, key.budget)}"
 
 
 def group_name(key: Key) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.report.document import Block, Cell, Column, Figure, Heading, Table, Text
-from ratchet.report.laboratory.common import group_labels, verdict
+from ratchet.report.laboratory.common import group_labels, unchanged, verdict
 from ratchet.report.laboratory.lists import chunks
 from ratchet.report.plots import forest
 from ratchet.report.tables import Value, count
@@ -143,15 +143,20 @@ def forests(
 
 
 def tally(changes: Sequence[Interval], of_what: str) -> str:
-    """Return how many changes are above zero, below it, and neither."""
+    """Return how many changes are above zero, below it, neither, and none at all."""
     better = sum(change.low > 0.0 for change in changes)
     worse = sum(change.high < 0.0 for change in changes)
-    rest = len(changes) - better - worse
-    return (
-        f"Of {plural(len(changes), 'change')}, one for each {of_what}, **{count(better)} "
-        f"{_is(better)} better**, **{count(worse)} {_is(worse)} worse**, and {count(rest)} "
-        f"{_is(rest)} not distinguishable from zero"
-    )
+    same = sum(unchanged(change) for change in changes)
+    rest = len(changes) - better - worse - same
+    parts = [
+        f"**{count(better)} {_is(better)} better**",
+        f"**{count(worse)} {_is(worse)} worse**",
+        f"{count(rest)} {_is(rest)} not distinguishable from zero",
+    ]
+    if same:
+        parts.append(f"{count(same)} {_is(same)} unchanged in every episode")
+    text = f"Of {plural(len(changes), 'change')}, one for each {of_what}"
+    return f"{text}, {', '.join(parts[:-1])}, and {parts[-1]}"
 
 
 def extremes(effects: StudyEffects, groups: Sequence[Group]) -> str:

@@ -93,12 +93,13 @@ def _summary(
     text += (
         f"**{count(said['agrees'])} agree**, **{count(said['within its noise'])}** are off by no more "
         f"than their own noise explains, **{count(said['differs'])} differ**, "
-        f"{count(said['too uncertain'])} are measured too uncertainly to tell, and "
+        f"{count(said['too uncertain'])} are too uncertain to tell, and "
         f"{count(said['not comparable'])} cannot be compared. A number agrees if it lies in the 95% "
         "interval measured here, and is within its noise if it lies outside but both intervals together "
         "explain the gap. An interval of a change that is wider than a fifth of the maximum return, or "
         "of a return that is wider than half the stated one, agrees with almost anything: it is too "
-        "uncertain."
+        "uncertain. So is a stated change outside the measured interval if its own episodes are not "
+        "known: nothing says how much of it is noise."
     )
     known = [claim for claim, _, _ in found if own_interval(claim) is not None]
     if known:

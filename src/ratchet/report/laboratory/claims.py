@@ -2,8 +2,9 @@
 
 Invariants: a stated number *agrees* if it lies in the measured 95% interval, and is *within its noise*
 if both intervals together explain the gap; an interval so wide that it would agree with almost anything
-is *too uncertain*; what cannot be measured here is *not comparable*, with the reason. The seeds of the
-write-up's episodes are not known, so they are compared as independent samples, never as pairs.
+is *too uncertain*, and so is a stated change off the measured one whose own noise is not known; what
+cannot be measured here is *not comparable*, with the reason. The seeds of the write-up's episodes are
+not known, so they are compared as independent samples, never as pairs.
 """
 
 from __future__ import annotations
@@ -111,8 +112,11 @@ def agreement(
         measured,
     )
     if said == "differs":
-        near = beyond_noise(own_interval(claim), measured) is False
-        return "within its noise" if near else "differs"
+        own = own_interval(claim)
+        if change and own is None:
+            # The few episodes of a change are noise of tens of returns: without them it cannot be told.
+            return "too uncertain"
+        return "within its noise" if beyond_noise(own, measured) is False else "differs"
     if said == "agrees" and change and maximum and isinstance(measured, Interval):
         return "too uncertain" if measured.high - measured.low > WIDEST * maximum else said
     return said

@@ -69,11 +69,16 @@ def group_label(evidence: StudyEvidence, group: Group) -> str:
     return group_labels(evidence, [group])[0]
 
 
+def unchanged(change: IntervalLike) -> bool:
+    """Return whether every difference behind an interval is zero: no other one has no width there."""
+    return change.estimate == change.low == change.high == 0.0
+
+
 def verdict(change: IntervalLike | None) -> Cell:
     """Return what a change's interval shows, in words, as a cell."""
     if change is None:
         return Cell("not measured", "muted")
-    if change.estimate == change.low == change.high == 0.0:
+    if unchanged(change):
         return Cell("unchanged", "muted")
     if change.low > 0.0:
         return Cell("better", "good")

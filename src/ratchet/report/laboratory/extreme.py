@@ -1,6 +1,7 @@
 """The report of adaptation to extreme modes: gain there, and what is left on the modes trained on.
 
-Invariants: the policies were never trained on the task adapted to; *retention* is the change on the
+Invariants: the policies were never trained on the task adapted to; the guarded arms of the reference base
+lead, which were chosen before there was a number, and the best of all comes after; *retention* is the change on the
 task that they were trained on, so that below zero means forgotten; the worst mode is the lowest of the
 means, chosen after the fact.
 """
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Callout, Cell, Column, Figure, Heading, Table, Text
 from ratchet.report.laboratory.changes import change_table, mode_table
-from ratchet.report.laboratory.common import group_label, group_labels
+from ratchet.report.laboratory.common import arm_label, group_label, group_labels
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.laboratory.fewshot import few_shot_blocks
+from ratchet.report.laboratory.guarded import guard_findings
 from ratchet.report.laboratory.matrices import total
-from ratchet.report.laboratory.panels import trade_off
+from ratchet.report.plots import two_figures
 from ratchet.report.tables import Value, count
 from ratchet.report.wording import plural, signed, toned
 
@@ -46,7 +48,8 @@ def extreme_blocks(effects: StudyEffects) -> list[Block]:
     groups = [group for group in effects.groups() if group.budget == budget]
     if not groups:
         return few_shot_blocks(effects)
-    findings, rest = _split(few_shot_blocks(effects))
+    several = len(here.budgets) > 1
+    findings, rest = _split(few_shot_blocks(effects) if several else [])
     kept = [g for g in groups if effects.figure(g, "retention") is not None]
     title = f"With {plural(budget, 'episode')} to adapt"
     text = (
@@ -57,7 +60,8 @@ def extreme_blocks(effects: StudyEffects) -> list[Block]:
     )
     rows = tuple(_row(effects, group) for group in groups)
     return [
-        Callout("note", _finding(effects, groups)),
+        *_findings(effects, groups),
+        *guard_findings(effects),
         *findings,
         Heading(title),
         Text(text),
@@ -97,27 +101,55 @@ def _row(effects: StudyEffects, group: Group) -> tuple[Cell | Value, ...]:
     )
 
 
-def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
-    """Return gain, worst mode and forgetting of the arm that gains most, in plain numbers."""
+def _findings(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
+    """Return the guarded arms of the reference base, and then the highest gain of all arms."""
     here = effects.evidence
+    guarded = {arm.name for arm in here.arms if arm.guard}
+    reference = here.recipe.get("reference_base")
+    leading = [g for g in groups if g.base == reference and g.arm in guarded]
+    blocks: list[Block] = []
+    if leading:
+        told = " ".join(
+            f"{_capital(arm_label(here, group.arm))}: {_told(effects, group)}." for group in leading
+        )
+        budget = plural(groups[0].budget, "episode")
+        lead = f"**With {budget} and a guard**, from `{reference}`."
+        blocks.append(Callout("note", f"{lead} {told}"))
     known = [(c, g) for g in groups if (c := effects.figure(g, "change")) is not None]
-    gain, group = max(known, key=lambda item: item[0].estimate)
+    _, best = max(known, key=lambda item: item[0].estimate)
+    gains = sum(c.low > 0.0 for c, _ in known)
     text = (
-        f"**With {plural(group.budget, 'episode')}**, of {count(len(known))} arms "
-        f"{count(sum(c.low > 0.0 for c, _ in known))} gain over the modes of `{here.adapt_task}`. The "
-        f"highest gain is **{signed(gain)}** ({group_label(here, group)})"
+        f"**Of all {plural(len(known), 'arm')}**, {count(gains)} {'gains' if gains == 1 else 'gain'} over "
+        f"the modes of `{here.adapt_task}`. The highest gain is that of {group_label(here, best)}: "
+        f"{_told(effects, best)}."
     )
-    worst = worst_mode(effects, group)
+    if len(known) > 1:
+        text += (
+            f" As the best of {plural(len(known), 'arm')}, chosen afterwards, it is flattered, and its "
+            "interval does not allow for the choice."
+        )
+    return [*blocks, Callout("note", text)]
+
+
+def _told(effects: StudyEffects, group: Group) -> str:
+    """Return gain, worst mode and forgetting of one arm, in plain numbers."""
+    gain, worst = effects.figure(group, "change"), worst_mode(effects, group)
+    assert gain is not None
+    text = f"gain **{signed(gain)}**"
     if worst is not None:
         text += f", on its worst mode ({worst[0]}) {signed(worst[1])}"
-    lost = total(effects.figure(group, "retention"), len(here.modes))
+    lost = total(effects.figure(group, "retention"), len(effects.evidence.modes))
     if lost is not None:
-        text += f"; the total change on the modes it was trained on is {signed(lost)}"
-    return f"{text}."
+        text += f"; total change on the modes it was trained on {signed(lost)}"
+    return text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _retention(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
-    """Return the gain on the extreme modes against the change on those of the training."""
+    """Return the gain on the extreme modes, and the change on those of the training, of each arm."""
     if not groups:
         return []
     here = effects.evidence
@@ -130,16 +162,16 @@ def _retention(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
         if x is not None and y is not None
     ]
     caption = (
-        f"Gain on the modes of `{here.adapt_task}` against the mean change on those of `{here.task}`, "
-        f"with {plural(groups[0].budget, 'episode')}; the best arms are up and to the right."
+        f"Gain on the modes of `{here.adapt_task}`, and the mean change on those of `{here.task}`, with "
+        f"{plural(groups[0].budget, 'episode')}; to the left of zero they are lost or forgotten."
     )
     told = "; ".join(f"{label}: gain {signed(y)}, retention {signed(x)}" for label, x, y in points)
-    image = trade_off(
-        [label for label, _, _ in points],
-        [x for _, x, _ in points],
+    image = two_figures(
+        [label.replace(" · ", "\n") for label, _, _ in points],
         [y for _, _, y in points],
-        horizontal="mean change on the modes trained on",
-        vertical="gain on the modes adapted to",
+        [x for _, x, _ in points],
+        ("gain on the modes adapted to", "mean change on the modes trained on"),
+        quantity="change of the mean return",
     )
     return [Figure("retention", image, caption, f"{caption} {told}")]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratchet.report.document import Block, Callout, Cell, Column, Figure, Heading, Table, Text
-from ratchet.report.laboratory.changes import tally
+from ratchet.report.laboratory.adaptation import change_section
+from ratchet.report.laboratory.changes import extremes, tally
 from ratchet.report.laboratory.common import arm_label, verdict
 from ratchet.report.laboratory.effects import Group, StudyEffects, interval
 from ratchet.report.laboratory.lists import slugs
@@ -38,7 +39,12 @@ _AREAS = (
 
 
 def few_shot_blocks(effects: StudyEffects) -> list[Block]:
-    """Return the sections of a study over budgets, what it found first."""
+    """Return the sections of a study over budgets, what it found first.
+
+    One budget has no curve: then they are the changes alone, as of any study.
+    """
+    if len(effects.evidence.budgets) < 2:
+        return _one_budget(effects)
     bases = list(dict.fromkeys(group.base for group in effects.groups()))
     findings: list[Block] = [Callout("note", _finding(effects, base)) for base in bases]
     blocks: list[Block] = [*findings]
@@ -58,6 +64,15 @@ def few_shot_blocks(effects: StudyEffects) -> list[Block]:
     return blocks
 
 
+def _one_budget(effects: StudyEffects) -> list[Block]:
+    groups = effects.groups()
+    if not groups:
+        return []
+    changes = [c for g in groups if (c := effects.figure(g, "change")) is not None]
+    text = f"{tally(changes, 'base and arm')}. {extremes(effects, groups)}"
+    return [Callout("note", text), *change_section(effects, groups)]
+
+
 _NOTE = (
     "Each point is an adaptation of its own with that many episodes. The **mean change over the range** "
     "is the area under the curve of changes: trapezoids over the number of episodes (not its "
@@ -70,7 +85,7 @@ _NOTE = (
 def area(effects: StudyEffects, base: str, arm: str) -> Interval | None:
     """Return the mean change over the range of budgets, or None if a budget is missing.
 
-    It is the trapezoid rule over episodes divided by the range; with one budget, the change itself.
+    It is the trapezoid rule over episodes divided by the range; there must be two budgets or more.
     """
     budgets = effects.evidence.budgets
     by_budget = [effects.cells(Group(base, arm, budget), "change") for budget in budgets]
@@ -85,8 +100,6 @@ def area(effects: StudyEffects, base: str, arm: str) -> Interval | None:
 
 def _weights(budgets: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return the weights of the trapezoid rule, which sum to one."""
-    if len(budgets) == 1:
-        return np.ones(1)
     steps = np.diff(np.array(budgets, dtype=np.float64))
     weights = (np.append(steps, 0.0) + np.append(0.0, steps)) / 2.0
     return np.asarray(weights / weights.sum())

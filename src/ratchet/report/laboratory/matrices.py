@@ -15,8 +15,7 @@ from ratchet.report.document import Block, Callout, Cell, Column, Figure, Headin
 from ratchet.report.laboratory.changes import forests
 from ratchet.report.laboratory.common import group_labels
 from ratchet.report.laboratory.effects import Group, StudyEffects
-from ratchet.report.laboratory.panels import trade_off
-from ratchet.report.plots import heat_map
+from ratchet.report.plots import heat_map, two_figures
 from ratchet.report.tables import Value, count
 from ratchet.report.wording import plural, signed, toned
 
@@ -108,9 +107,9 @@ def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
     worst = min(groups, key=lambda g: _known(effects.figure(g, "elsewhere")).estimate)
     named = dict(zip(groups, group_labels(effects.evidence, groups), strict=True))
     text = (
-        f"Of {plural(len(groups), 'arm')}, **{count(len(forgets))} forget** (the change on the other "
-        f"modes is below zero), and {count(len(gains))} gain on the mode adapted to; "
-        f"**{count(len(both))} gain without being shown to forget**. "
+        f"Of {plural(len(groups), 'arm')}, **{_do(forgets, 'forget')}** (the change on the other modes "
+        f"is below zero), and {_do(gains, 'gain')} on the mode adapted to; **{_do(both, 'gain')} "
+        "without being shown to forget**. "
     )
     return text + (
         f"The lowest mean change elsewhere is {signed(_known(effects.figure(worst, 'elsewhere')))} "
@@ -118,8 +117,12 @@ def _finding(effects: StudyEffects, groups: Sequence[Group]) -> str:
     )
 
 
+def _do(groups: Sequence[Group], verb: str) -> str:
+    return f"{count(len(groups))} {verb}{'s' if len(groups) == 1 else ''}"
+
+
 def _trade_off(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
-    """Return gain against forgetting, one picture a base so that arms keep apart."""
+    """Return gain and forgetting of each arm, one picture a base."""
     blocks: list[Block] = []
     for place, base in enumerate(dict.fromkeys(group.base for group in groups)):
         some = [group for group in groups if group.base == base]
@@ -129,19 +132,19 @@ def _trade_off(effects: StudyEffects, groups: Sequence[Group]) -> list[Block]:
         gains = [_known(effects.figure(group, "change")) for group in some]
         elsewhere = [_known(effects.figure(group, "elsewhere")) for group in some]
         caption = (
-            f"`{base}`: gain on the mode adapted to against the mean change on the others; the best "
-            "arms are up and to the right."
+            f"`{base}`: gain on the mode adapted to, and the mean change on the others; to the left of "
+            "zero they are forgotten."
         )
         told = "; ".join(
             f"{label}: gain {signed(gain)}, elsewhere {signed(other)}"
             for label, gain, other in zip(labels, gains, elsewhere, strict=True)
         )
-        image = trade_off(
+        image = two_figures(
             labels,
-            elsewhere,
             gains,
-            horizontal="mean change on the other modes",
-            vertical="gain on the mode adapted to",
+            elsewhere,
+            ("gain on the mode adapted to", "mean change on the other modes"),
+            quantity="change of the mean return",
         )
         blocks.append(Figure(f"trade-off-{place}", image, caption, f"{caption} {told}"))
     return blocks

@@ -1,4 +1,4 @@
-"""The pictures of adaptation: curves over budgets, and what is gained against what is forgotten.
+"""The pictures of adaptation over budgets: curves with their bands.
 
 Invariants: budgets stand at their logarithm, with a tick at each; panels of one picture share their
 vertical axis; an arm keeps its colour, dash and marker in all panels; as `ratchet.report.plots`
@@ -81,42 +81,6 @@ def budget_curves(
         handles, labels = large.get_legend_handles_labels()
         if len(labels) > 1:
             figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
-        return svg(figure)
-
-
-def trade_off(
-    labels: Sequence[str],
-    across: Sequence[IntervalLike],
-    up: Sequence[IntervalLike],
-    *,
-    horizontal: str,
-    vertical: str,
-) -> bytes:
-    """Return one point an arm with its interval in both directions, around lines at zero, as SVG."""
-    with canvas(3.4 + 0.2 * math.ceil(len(labels) / 2)) as (figure, axes):
-        for index, (label, x, y) in enumerate(zip(labels, across, up, strict=True)):
-            if math.isnan(x.estimate) or math.isnan(y.estimate):
-                continue
-            colour = SERIES[index % len(SERIES)]
-            axes.plot([x.low, x.high], [y.estimate] * 2, color=colour, linewidth=1.4, alpha=0.75)
-            axes.plot([x.estimate] * 2, [y.low, y.high], color=colour, linewidth=1.4, alpha=0.75)
-            axes.plot(
-                [x.estimate],
-                [y.estimate],
-                marker=_MARKERS[index % len(_MARKERS)],
-                markersize=7,
-                color=colour,
-                linestyle="none",
-                label=label,
-            )
-        axes.axvline(0, color=INK, linewidth=1, zorder=0.5)
-        axes.axhline(0, color=INK, linewidth=1, zorder=0.5)
-        axes.grid()
-        axes.margins(0.12)
-        axes.tick_params(labelcolor=SOFT)
-        axes.set_xlabel(horizontal)
-        axes.set_ylabel(vertical)
-        figure.legend(loc="outside upper left", ncols=2, frameon=False)
         return svg(figure)
 
 

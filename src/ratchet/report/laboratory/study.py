@@ -19,6 +19,7 @@ from ratchet.report.laboratory.effects import StudyEffects
 from ratchet.report.laboratory.evidence import gather_study
 from ratchet.report.laboratory.extreme import extreme_blocks
 from ratchet.report.laboratory.fewshot import few_shot_blocks
+from ratchet.report.laboratory.guarded import guard_blocks
 from ratchet.report.laboratory.matched import matched_blocks
 from ratchet.report.laboratory.matrices import forgetting_blocks
 from ratchet.report.laboratory.measured import measured
@@ -117,6 +118,8 @@ def _sections(ledger: Store, evidence: StudyEvidence, effects: StudyEffects) -> 
     """Return what one kind of study says, with the claims on it."""
     if evidence.study in _ADAPTATIONS:
         sections = _ADAPTATIONS[evidence.study](effects)
+        if evidence.study != "test-time-adaptation":  # which has it between its own sections
+            sections += guard_blocks(effects)
         return sections + claims_blocks(evidence, lambda claim: measured(claim, effects))
     if evidence.study in _TRAININGS:
         # Each study loads what it needs and no more.

@@ -80,7 +80,7 @@ def training_blocks(ledger: Store, evidence: StudyEvidence) -> list[Block]:
 
 
 def _findings(evidence: StudyEvidence, routing: Mapping[BaseKey, Routing]) -> list[Block]:
-    """Say which bases solve the task, and which of these are free of collapse."""
+    """Say which bases solve the task, and which of these use their slots for the modes."""
     threshold = _threshold(evidence)
     means = {base: seed_means(evidence, base) for base in evidence.bases}
     missing = [f"`{base}`" for base, found in means.items() if not found]
@@ -107,35 +107,49 @@ def _findings(evidence: StudyEvidence, routing: Mapping[BaseKey, Routing]) -> li
             items.append(f"On some training seeds only: {listing(some)}.")
         if none:
             items.append(f"On no training seed: {listing(none)}.")
-        items += _free_of_collapse(means, routing, threshold)
+        items += _routed(means, routing, threshold)
     if missing:
         items.append(f"Not trained or not evaluated on all modes yet: {listing(missing)}.")
     return [Heading("What was found"), Bullets(tuple(items))] if items else []
 
 
-def _free_of_collapse(
+def _routed(
     means: Mapping[str, Mapping[int, float]], routing: Mapping[BaseKey, Routing], threshold: float
 ) -> list[str]:
-    """Say which bases with slots reach the threshold without a collapsed gate, seed by seed."""
+    """Say which bases with slots reach the threshold by slots that tell the mode, seed by seed.
+
+    A gate that is free of collapse and tells nothing of the mode is a mixture that never changes.
+    """
     good: dict[str, list[bool]] = {}
+    idle: dict[str, list[bool]] = {}
     for key, found in routing.items():
         mean = means.get(key.base, {}).get(key.training_seed)
         if mean is not None:
-            good.setdefault(key.base, []).append(not found.collapsed and mean >= threshold)
+            solved = mean >= threshold
+            telling = found.tells_the_mode and not found.collapsed
+            good.setdefault(key.base, []).append(solved and telling)
+            idle.setdefault(key.base, []).append(not (found.collapsed or found.tells_the_mode))
     if not good:
         return []
-    every = [f"`{base}`" for base, seeds in good.items() if all(seeds)]
+    bar, bases = number(threshold, 0), plural(len(good), "base")
+    return [
+        f"**Free of collapse, telling the mode by its slots, and at {bar} or more** on every training "
+        f"seed, of the {bases} with slots: {_by_seeds(good)}.",
+        "Free of collapse, but with a gate that tells nothing of the mode, on every training seed: "
+        f"{_by_seeds(idle)}.",
+    ]
+
+
+def _by_seeds(found: Mapping[str, Sequence[bool]]) -> str:
+    """Return the bases for which something holds on every training seed, and then on some."""
+    every = [f"`{base}`" for base, seeds in found.items() if all(seeds)]
     some = [
         f"`{base}` ({count(sum(seeds))} of {count(len(seeds))})"
-        for base, seeds in good.items()
+        for base, seeds in found.items()
         if any(seeds) and not all(seeds)
     ]
-    bar = number(threshold, 0)
-    text = (
-        f"**Free of collapse and still at {bar} or more** on every training seed, of the "
-        f"{plural(len(good), 'base')} with slots: {listing(every) or 'none'}"
-    )
-    return [f"{text}; on some: {listing(some)}." if some else f"{text}."]
+    text = listing(every) or "none"
+    return f"{text}; on some: {listing(some)}" if some else text
 
 
 def _returns(evidence: StudyEvidence, effects: StudyEffects) -> list[Block]:

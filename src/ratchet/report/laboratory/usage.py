@@ -1,7 +1,8 @@
 """How the base policies of a study use their slots: collapse, entropy, and whether slots tell the mode.
 
 Invariants: everything was measured by the study and is read here, none is estimated anew; a base
-without slots has no row; a slot counts as telling the mode only above what shuffled labels give.
+without slots has no row; a slot counts as telling the mode only above what shuffled labels give, and
+only by an effect that is worth the name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ratchet.evaluation.slot_usage import COLLAPSED
+from ratchet.evaluation.slot_usage import COLLAPSED, TELLING, tells_the_mode
 from ratchet.evaluation.statistics import Interval
 from ratchet.report.document import Block, Cell, Column, Figure, Heading, Table, Text
 from ratchet.report.laboratory.lists import chunks, listing
@@ -29,12 +30,12 @@ _PANELS = 8
 _COLUMNS = (
     Column("base", "Base"),
     Column("training_seed", "Training seed", "count"),
-    Column("slots", "Slots", "count"),
     Column("largest_mean_weight", "Largest mean weight", "percent", 0),
     Column("collapsed", "Collapsed"),
     Column("entropy", "Entropy (nats)", "number", 2),
     Column("mutual_information", "Mode and slot (nats)", "number", 3),
     Column("chance", "By chance below", "number", 3),
+    Column("tells_the_mode", "Tells the mode"),
 )
 
 
@@ -53,12 +54,8 @@ class Routing:
     """Mean weights by mode."""
     entropy: float
     """Mean over the modes of a step's mean entropy, in nats."""
-
-    @property
-    def tells_the_mode(self) -> bool:
-        """Whether mode and slot depend on each other, beyond chance and rounding."""
-        found = self.information
-        return found.low > 1e-6 and (self.chance is None or found.estimate > self.chance)
+    tells_the_mode: bool
+    """Whether mode and slot depend on each other by more than chance and next to nothing."""
 
 
 def routings(evidence: StudyEvidence) -> dict[BaseKey, Routing]:
@@ -75,18 +72,24 @@ def routings(evidence: StudyEvidence) -> dict[BaseKey, Routing]:
         if identity not in whole:
             continue
         value, used = whole[identity], by_mode.get(identity, {})
+        slots, chance = int(value["slots"]), value.get("mutual_information_null_high")
+        information = Interval(
+            float(value["mutual_information"]),
+            _or_nan(value.get("mutual_information_low")),
+            _or_nan(value.get("mutual_information_high")),
+        )
+        said = value.get("tells_the_mode")
+        if said is None:  # measured before it was said
+            said = tells_the_mode(information, chance, modes=len(evidence.modes), slots=slots)
         found[key] = Routing(
-            slots=int(value["slots"]),
+            slots=slots,
             collapsed=bool(value["collapsed"]),
             largest_mean_weight=float(value["largest_mean_weight"]),
-            information=Interval(
-                float(value["mutual_information"]),
-                _or_nan(value.get("mutual_information_low")),
-                _or_nan(value.get("mutual_information_high")),
-            ),
-            chance=value.get("mutual_information_null_high"),
+            information=information,
+            chance=chance,
             weights={m: tuple(used[m]["mean_weights"]) for m in evidence.modes if m in used},
             entropy=fmean([float(u["entropy"]) for u in used.values()]) if used else math.nan,
+            tells_the_mode=bool(said),
         )
     return found
 
@@ -95,20 +98,20 @@ def usage(evidence: StudyEvidence, found: Mapping[BaseKey, Routing]) -> list[Blo
     """Return the section on slots, or nothing where no base has any."""
     if not found:
         return []
+    slots = sorted({routing.slots for routing in found.values()})
     rows: list[tuple[Cell | Value, ...]] = [
         (
-            f"`{key.base}`",
+            f"`{key.base}`" + (f" ({plural(routing.slots, 'slot')})" if len(slots) > 1 else ""),
             key.training_seed,
-            routing.slots,
             routing.largest_mean_weight,
             Cell(routing.collapsed, "bad" if routing.collapsed else "plain"),
             routing.entropy,
             Cell(routing.information, "good" if routing.tells_the_mode else "muted"),
             routing.chance,
+            Cell(routing.tells_the_mode, "good" if routing.tells_the_mode else "muted"),
         )
         for key, routing in found.items()
     ]
-    slots = sorted({routing.slots for routing in found.values()})
     most = listing([f"{number(math.log(n), 2)} for {plural(n, 'slot')}" for n in slots])
     least = min([len(evidence.modes), *slots])
     note = (
@@ -116,8 +119,10 @@ def usage(evidence: StudyEvidence, found: Mapping[BaseKey, Routing]) -> list[Blo
         f"{percent(COLLAPSED)}. Entropy is that of one step's weights: 0 if one slot is taken alone, at "
         f"most {most}. The mutual information of mode and slot is 0 if every mode uses the slots alike, "
         f"and at most {number(math.log(least), 2)} here; its interval is over episodes. Chance is what "
-        "95 of 100 shufflings of the modes' labels over the episodes stay below: a value under it says "
-        "nothing of the mode."
+        "95 of 100 shufflings of the modes' labels over the episodes stay below. The slot **tells the "
+        "mode** if the mutual information is above chance and its interval lies at or above "
+        f"{percent(TELLING)} of the most that it can be: with many episodes even a dependence that is of "
+        "no use is more than chance."
     )
     return [
         Heading("Use of the slots"),
