@@ -26,6 +26,7 @@ BASES = {
     "best-config-strong",
     "best-config-long",
     "slot-dropout-0.3",
+    "slot-dropout-0.3-early",
     "slot-dropout-0.5",
     "diverse-strong",
     "recurrent",

@@ -453,7 +453,7 @@ def _planned(study: Study, bases: Sequence[Base]) -> Iterator[_Planned]:
     for adaptation_seed in range(1, study.adaptation_seeds + 1):
         for base in bases:
             for arm in study.arms_of(base.choice.name):
-                for budget in study.budgets:
+                for budget in arm.budgets or study.budgets:
                     for mode in modes:
                         yield _Planned(base, arm, mode, adaptation_seed, budget)
 

@@ -65,6 +65,7 @@ class ArmChoice(BaseModel):
     parameters: int | None = Field(None, ge=1, description="Chooses the rank by how many numbers.")
     ppo: dict[str, Any] = Field(default_factory=dict, description="Settings of the learner.")
     bases: tuple[str, ...] = Field((), description="Only for these bases; all if empty.")
+    budgets: tuple[int, ...] = Field((), description="Only with these budgets; all if empty.")
 
     def adaptation(self, confidence: float) -> Adaptation:
         """Return it as what `adapt` takes."""
@@ -131,6 +132,11 @@ class Study(BaseModel):
             for name in arm.bases:
                 if name not in known:
                     raise ValueError(f"arm {arm.name!r} is for base {name!r}, which there is not")
+            for budget in arm.budgets:
+                if budget not in self.budgets:
+                    raise ValueError(
+                        f"arm {arm.name!r} has budget {budget}, none of {self.budgets}"
+                    )
         return self
 
     @property

@@ -18,8 +18,8 @@ from ratchet.report.laboratory.changes import (
 )
 from ratchet.report.laboratory.claims import own_interval, study_claims
 from ratchet.report.laboratory.common import arm_label
-from ratchet.report.laboratory.guarded import guard_blocks, guard_findings
 from ratchet.report.laboratory.effects import Group, StudyEffects
+from ratchet.report.laboratory.guarded import guard_blocks, guard_findings
 from ratchet.report.laboratory.lists import listing
 from ratchet.report.laboratory.measured import measured
 from ratchet.report.plots import before_after

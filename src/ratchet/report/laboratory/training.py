@@ -132,12 +132,15 @@ def _routed(
     if not good:
         return []
     bar, bases = number(threshold, 0), plural(len(good), "base")
-    return [
+    telling_text = (
         f"**Free of collapse, telling the mode by its slots, and at {bar} or more** on every training "
-        f"seed, of the {bases} with slots: {_by_seeds(good)}.",
+        f"seed, of the {bases} with slots: {_by_seeds(good)}."
+    )
+    idle_text = (
         "Free of collapse, but with a gate that tells nothing of the mode, on every training seed: "
-        f"{_by_seeds(idle)}.",
-    ]
+        f"{_by_seeds(idle)}."
+    )
+    return [telling_text, idle_text]
 
 
 def _by_seeds(found: Mapping[str, Sequence[bool]]) -> str:
