@@ -62,7 +62,7 @@ class Written:
 
     def train(self, name, *, kind="finetune", mode=None, scope="full", budget=1000, seed=0,
               base="base", result=None, updates=0, same=False, **changes):  # fmt: skip
-        adapted = {"full": 9155, "policy_head": 130}[scope]
+        adapted = {"full": 9155, "policy_head": 130, "adapter": 200}[scope]
         identity = self.ledger.start_training(
             self.run, name, kind=kind, scope=scope, seed=seed, budget=budget, mode=mode,
             budget_unit="steps", base_policy=None if kind == "train" else base,
@@ -151,8 +151,12 @@ def recipe_run(path, *, shift, budgets=(1000, 15_000), scopes=("full", "policy_h
     return written
 
 
-def finetune_run(path, *, shift, modes=MODES, target="2", episodes=40, same=False, updates=3):
-    """Write a run of one fine-tuning; `shift(mode)` is the mean change that it makes."""
+def finetune_run(path, *, shift, modes=MODES, target="2", episodes=40, same=False, updates=3,
+                 scope="policy_head", **totals):  # fmt: skip
+    """Write a run of one fine-tuning; `shift(mode)` is the mean change that it makes.
+
+    `totals` are what the ledger holds of the training beside what is written for every one.
+    """
     rng = np.random.default_rng(5)
     recipe = {"base": "ppo_model.zip", "modes": list(modes), "maximum_return": MAXIMUM}
     written = Written(
@@ -161,7 +165,7 @@ def finetune_run(path, *, shift, modes=MODES, target="2", episodes=40, same=Fals
     written.policy("base", source="ppo_model.zip")
     result = "base" if same else "after"
     identity = written.train(
-        "finetune", mode=target, scope="policy_head", result=result, updates=updates, same=same
+        "finetune", mode=target, scope=scope, result=result, updates=updates, same=same, **totals
     )
     for mode in modes:
         before = capped(rng, 400, 60, episodes)

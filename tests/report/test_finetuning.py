@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -19,11 +20,13 @@ from ratchet.evaluation.statistics import (
     probability_of_improvement,
 )
 from ratchet.report import render_html, render_markdown
+from ratchet.report.arms import Key
 from ratchet.report.claims import Claim, Sample, beyond_noise, judge, own_interval, read_claims
 from ratchet.report.document import Bullets, Callout, Heading, Text
 from ratchet.report.finetuning import finetuning_document, summary_table
 from ratchet.report.publish import report_data, table_rows
 from ratchet.report.spread import deviation, deviation_change, relative_gain
+from ratchet.report.wording import budget_name
 from report import runs
 
 SEEDS = (1, 2, 3)
@@ -254,6 +257,79 @@ def test_a_result_that_is_the_same_policy(tmp_path):
     assert "**same policy**" in document.blocks[0].text
     assert {row["difference"]["high"] for row in table(document, "summary")} == {0.0}
     assert "No:" in document.blocks[0].text
+
+
+GUARD = {
+    "adopted": False, "reason": "no gain is shown", "confidence": 0.95,
+    "adaptation_episodes": 2, "evidence_episodes": 1,
+}  # fmt: skip
+WARM = {"warmup_explained_variance": 0.2, "warmup_fraction": 0.1, "critic_only_updates": 0}
+
+
+def test_a_start_that_the_guard_kept_is_said_at_the_top(tmp_path):
+    def report(**settings):
+        tmp = tmp_path / f"{len(list(tmp_path.iterdir()))}.sqlite"
+        written = runs.finetune_run(tmp, shift=lambda _: 0, same=True, **settings)
+        return finetuning_document(written.ledger, written.run)
+
+    document = report(safety={"guard": GUARD})
+    first, *others = [block for block in document.blocks if isinstance(block, Callout)]
+    assert first is document.blocks[0]
+    assert "No: the guard kept the start (no gain is shown), and the result is the" in first.text
+    assert (
+        "**Guard.** Of 3 episodes played, 2 adapted the policy and 1 is evidence" in others[0].text
+    )
+    assert "guard" not in prose(report())
+
+
+def test_starts_that_the_guard_kept_among_others_are_counted(tmp_path):
+    written = runs.recipe_run(
+        tmp_path / "l.sqlite", shift=shared, budgets=(1000,), scopes=("full",), control=False
+    )
+    written.ledger.write(
+        "UPDATE trainings SET safety_json = ? WHERE seed = 2", (json.dumps({"guard": GUARD}),)
+    )
+    text = prose(finetuning_document(written.ledger, written.run))
+    assert "The guard kept the start in 3 of 9 arms, which changed nothing." in text
+    assert "Most frequent reason: no gain is shown." in text
+
+
+@pytest.mark.parametrize(
+    ("scope", "safety", "said"),
+    [
+        ("policy_head", {}, "(it could not act: nothing of the critic is in the scope)."),
+        ("adapter", {}, "(it could not act: nothing of the critic is in the scope)."),
+        ("full", {}, "(it did not act: the critic explained that much, or the first rollout"),
+        ("full", {"critic_only_updates": 2}, "10% of the budget is used."),
+    ],
+)
+def test_why_the_warm_up_did_not_act_depends_on_the_scope(tmp_path, scope, safety, said):
+    written = runs.finetune_run(
+        tmp_path / "l.sqlite", shift=lambda _: 0, scope=scope, safety=WARM | safety
+    )
+    (text,) = [
+        block.text
+        for block in finetuning_document(written.ledger, written.run).blocks
+        if isinstance(block, Text) and "Critic warm-up" in block.text
+    ]
+    assert said in text
+
+
+def test_without_ppo_there_is_no_critic_to_warm_up(tmp_path):
+    written = runs.finetune_run(tmp_path / "l.sqlite", shift=lambda _: 0, scope="full", safety=WARM)
+    written.ledger.write("UPDATE trainings SET config_json = ?", ('{"method": "reinforce"}',))
+    said = "(it could not act: without PPO there is no critic to train)"
+    assert said in prose(finetuning_document(written.ledger, written.run))
+
+
+def test_one_step_is_one_step(tmp_path):
+    assert budget_name(Key("finetune", "0", "full", 1, "steps")) == "1 environment step"
+    assert budget_name(Key("finetune", "0", "full", 1, "episodes")) == "1 episode"
+    assert budget_name(Key("finetune", "0", "full", 2, "episodes")) == "2 episodes"
+    written = runs.finetune_run(tmp_path / "l.sqlite", shift=lambda _: 0, environment_steps=1)
+    assert "executed 1 environment step in" in prose(
+        finetuning_document(written.ledger, written.run)
+    )
 
 
 @pytest.mark.parametrize("stop", [1, 2, 14])

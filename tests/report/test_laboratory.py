@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 
 from ratchet.errors import LedgerError, RecipeError
-from ratchet.evaluation.statistics import clustered_mean
+from ratchet.evaluation.statistics import Interval, clustered_mean
 from ratchet.ledger import queries
 from ratchet.report import render_html, report_data
 from ratchet.report.document import Callout, Document
 from ratchet.report.laboratory import study_document, study_summary
+from ratchet.report.laboratory.changes import tally
+from ratchet.report.laboratory.claims import StudyClaim, agreement
+from ratchet.report.laboratory.common import verdict
 from ratchet.report.laboratory.effects import Group, StudyEffects
 from ratchet.report.laboratory.evidence import AdaptationKey, gather_study
 from ratchet.report.laboratory.fewshot import area, best_budget, budget_reached
+from ratchet.report.wording import signed
 from report.studies import ANCHORED, FULL, GATE, GUARDED, HEAD, MODES, write_study
 
 SLOTS = Group("slots", "gate", 30)
@@ -301,6 +305,94 @@ def test_few_shot(tmp_path):
     assert [row["budget"] for row in rows_of(document, "budgets")] == [
         "1 episode", "2 episodes", "8 episodes",
     ]  # fmt: skip
+
+
+def test_a_single_budget_has_no_curve(tmp_path):
+    for name in ("few-shot", "extreme-modes"):
+        (tmp_path / name).mkdir()
+        written, _ = study(
+            tmp_path / name, name, growing, arms=(GATE, FULL), budgets=(30,),
+            adapt_task="cartpole-extreme",
+        )  # fmt: skip
+        document = study_document(written.ledger, written.run)
+        assert_renders(document)
+        page = unescape(render_html(document))
+        assert "Over budgets" not in page
+        assert "budget grows" not in page
+        assert not [figure for figure in document.figures if figure.name.startswith("budgets")]
+        tables = report_data(document)["tables"]
+        assert not {"areas", "budgets"} & set(tables)
+        changes = tables["changes" if name == "few-shot" else "extreme-changes"]
+        found = by_hand(written, "gate", 30, "0"), by_hand(written, "gate", 30, "1")
+        expected = np.mean([*found, by_hand(written, "gate", 30, "2")])
+        assert changes[0]["change"]["estimate"] == pytest.approx(expected)
+
+
+def test_extreme_modes_lead_with_the_guarded_arms_of_the_reference_base(tmp_path):
+    written, evidence = study(
+        tmp_path, "extreme-modes", growing, bases=("plain", "slots"), arms=(FULL, GATE, GUARDED),
+        adapt_task="cartpole-extreme", reference_base="slots",
+    )  # fmt: skip
+    document = study_document(written.ledger, written.run)
+    assert_renders(document)
+    effects = StudyEffects(evidence)
+    lead, best, guard = (block.text for block in document.blocks[:3])
+    assert lead.startswith("**With 30 episodes and a guard**, from `slots`. Gate, guarded: gain **")
+    guarded = Group("slots", "gate_guarded", 30)
+    assert f"gain **{signed(effects.figure(guarded, 'change'))}**" in lead
+    kept = effects.figure(guarded, "retention")
+    assert f"trained on {3 * kept.estimate:+.1f} [" in lead
+    assert "whole policy" not in lead
+    # The highest of six is of an unguarded arm, and comes after, with what that is worth.
+    assert best.startswith("**Of all 6 arms**, 6 gain over")
+    assert "whole policy: gain **" in best
+    assert "As the best of 6 arms, chosen afterwards, it is flattered" in best
+    assert guard.startswith("**The guard** made the change higher in ")
+    assert [row["arms"] for row in rows_of(document, "guarded")] == ["plain · gate", "slots · gate"]
+
+
+@pytest.mark.parametrize("name", ["parameter-matched", "forgetting", "few-shot"])
+def test_every_study_with_pairs_compares_them_with_and_without_the_guard(tmp_path, name):
+    settings = {"arms": (GATE, GUARDED), "training_seeds": (1, 2), "modes": ("0", "1")}
+    written, _ = study(tmp_path, name, lambda *_: 20.0, adopt=lambda again: again == 0, **settings)
+    (pair,) = rows_of(study_document(written.ledger, written.run), "guarded")
+    # Two adaptations to each mode, of which the guard keeps one start.
+    assert pair["difference"]["estimate"] == pytest.approx(-10.0, abs=2.0)
+    assert pair["worst_guarded"] == 0.0
+
+
+def test_a_study_without_pairs_has_no_such_section(tmp_path):
+    # The guarded arm differs in its method too.
+    other = {**GUARDED, "method": "ppo"}
+    written, _ = study(tmp_path, "parameter-matched", lambda *_: 5.0, arms=(GATE, other))
+    assert "guarded" not in report_data(study_document(written.ledger, written.run))["tables"]
+
+
+def test_unchanged_is_counted_by_itself_and_means_every_episode():
+    small = Interval(-0.004, -0.012, 0.0)
+    none = Interval(0.0, 0.0, 0.0)
+    assert [verdict(value).value for value in (small, none)] == ["not shown", "unchanged"]
+    said = tally([small, none, none, Interval(3.0, 1.0, 5.0)], "arm")
+    assert "**1 is better**, **0 are worse**, 1 is not distinguishable from zero, and 2 are" in said
+    assert said.endswith("unchanged in every episode")
+    assert "unchanged" not in tally([small], "arm")
+
+
+def test_a_change_without_episodes_of_its_own_is_too_uncertain_to_differ():
+    measured = Interval(0.0, 0.0, 0.0)
+
+    def said(unit="change", value=measured, **changes):
+        record = StudyClaim("x", "x", 9.65, unit, {"kind": unit}, **changes)
+        return agreement(record, value, 500.0)
+
+    assert said() == "too uncertain"
+    assert said(value=Interval(9.0, 8.0, 10.0)) == "agrees"
+    # Of a return the episodes are many, and of a change that is known to be exact nothing is noise.
+    assert said("return") == "differs"
+    exact = {"before": (100.0, 101.0), "after": (109.6, 110.7)}
+    assert said(**exact) == "differs"
+    noisy = {"before": (100.0, 180.0, 60.0), "after": (190.0, 90.0, 80.0)}
+    assert said(**noisy) == "within its noise"
 
 
 def test_extreme_modes(tmp_path):

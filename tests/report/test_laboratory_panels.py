@@ -1,4 +1,4 @@
-"""The pictures of budgets and of gain against forgetting: whole SVGs, with what is missing left out."""
+"""The pictures of budgets: whole SVGs, with what is missing left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from ratchet.evaluation.statistics import Interval
-from ratchet.report.laboratory.panels import BudgetCurve, Panel, budget_curves, trade_off
+from ratchet.report.laboratory.panels import BudgetCurve, Panel, budget_curves
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 
@@ -38,16 +38,3 @@ def test_a_budget_that_was_not_measured_is_left_out():
     some = budget_curves([panel("all", around(1.0), NOTHING, around(3.0))], (1, 5, 30))
     assert some != whole
     assert b"nan" not in some
-
-
-def test_a_single_budget_is_a_point():
-    ET.fromstring(budget_curves([panel("all", around(1.0))], (30,)))
-
-
-def test_trade_off_leaves_out_what_is_missing():
-    image = trade_off(
-        ["gate", "head"], [around(-1.0), NOTHING], [around(5.0), around(2.0)],
-        horizontal="elsewhere", vertical="gain",
-    )  # fmt: skip
-    ET.fromstring(image)
-    assert b"nan" not in image.lower().replace(b"finance", b"")

@@ -35,6 +35,11 @@ NAN = math.nan
         (tables.seconds(3725), "1 h 02 min"),
         (tables.p_value(0.0001), "< 0.001"),
         (tables.interval(Estimate(62.3, 55.1, 69.9), "signed"), "+62.3 [55.1, 69.9]"),
+        (tables.interval(Estimate(0.0, 0.0, 0.0), "signed"), "0.0 [0.0, 0.0]"),
+        (tables.interval(Estimate(-0.004, -0.012, 0.0), "signed"), "0.00 [-0.01, 0.00]"),
+        (tables.interval(Estimate(0.3, -0.2, 0.4), "signed", 0), "+0.3 [-0.2, 0.4]"),
+        (tables.interval(Estimate(1e-17, 0.0, 1e-16), "signed"), "0.0 [0.0, 0.0]"),
+        (tables.interval(Estimate(0.004, 0.0, 0.01)), "0.0 [0.0, 0.0]"),  # no difference
         (tables.interval(Estimate(0.5, 0.25, 0.75), "percent", 0), "50% [25%, 75%]"),
         (tables.interval(Estimate(NAN, NAN, NAN)), "n/a"),
         (tables.written(True), "yes"),

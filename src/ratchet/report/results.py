@@ -80,7 +80,7 @@ def results(evidence: Evidence, effects: Effects, scope: str) -> list[Block]:
     for budget in budgets:
         groups = _tuned(evidence, scope, budget)
         stem = f"{scope_slug(evidence, scope)}-{budget}"
-        unit = unit_name(groups[0].key.unit)
+        unit = unit_name(groups[0].key.unit, budget)
         what = f"{scope_name(scope)}, {count(budget)} {unit}"
         if len(budgets) > 1:
             blocks.append(Heading(f"{what[0].upper()}{what[1:]}", 3))

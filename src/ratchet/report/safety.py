@@ -92,6 +92,8 @@ def _unused(evidence: Evidence, arms: Sequence[Training]) -> str:
     """Say in brackets why the warm-up did not act, as far as that can be known; nothing if it did."""
     learns = [_learns_critic(evidence, arm) for arm in arms]
     if not any(learns):
+        if all(_method(arm) != "ppo" for arm in arms):
+            return " (it could not act: without PPO there is no critic to train)"
         one = "the scope" if len({arm.scope for arm in arms}) == 1 else "any scope"
         return f" (it could not act: nothing of the critic is in {one})"
     known = [t for t, has in zip(arms, learns, strict=True) if has]
@@ -103,7 +105,7 @@ def _unused(evidence: Evidence, arms: Sequence[Training]) -> str:
 
 def _learns_critic(evidence: Evidence, arm: Training) -> bool:
     """Return whether a training's warm-up has a critic to train; where that is not known, it has."""
-    if arm.config.get("method", "ppo") != "ppo":
+    if _method(arm) != "ppo":
         return False
     if is_adapter(arm.scope):
         return False  # adapters have no critic that could learn alone
@@ -114,6 +116,10 @@ def _learns_critic(evidence: Evidence, arm: Training) -> bool:
         return bool(set(scope_tensors(spec, arm.scope)) & set(scope_tensors(spec, "value")))
     except PolicyError:
         return True
+
+
+def _method(arm: Training) -> str:
+    return str(arm.config.get("method", "ppo"))
 
 
 def _total(arms: Sequence[Training], name: str) -> int:
