@@ -45,7 +45,9 @@ class Outcome:
     def to_json(self, scope: str) -> dict[str, Any]:
         """Return it as ``ratchet finetune --json`` prints it."""
         row = self.matrix.rows[self.target or "mixed"].to_json()
+        guard = {} if self.trained.guard is None else {"guard": dict(self.trained.guard)}
         return {
+            **guard,
             "policy": str(self.trained.checkpoint),
             "policy_id": self.trained.policy.id,
             "environment_steps": self.trained.environment_steps,
@@ -56,7 +58,6 @@ class Outcome:
             "wall_seconds": self.trained.wall_seconds,
             "verdict": "accepted" if self.verdict.accepted else "rejected",
             "reason": self.verdict.reason,
-            "guard": None if self.trained.guard is None else dict(self.trained.guard),
             "evaluation": row["evaluation"],
             "forgetting": row["forgetting"],
             "specific_gain": row["specific_gain"],
