@@ -66,9 +66,9 @@ def _policy(path: str) -> Any:
 
 
 def ours(*, path: str, scope: str, method: str, episodes: int, seed: int) -> dict[str, float]:
-    from ratchet.recipes.adapting import METHODS, Adaptation, adapt
+    from ratchet.recipes.adapting import Adaptation, adapt
 
-    how = Adaptation(scope=scope, method=METHODS[method], guard=None)
+    how = Adaptation(scope=scope, method=method, guard=None)
     done: list[Any] = []
 
     def piece() -> None:

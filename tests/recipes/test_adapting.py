@@ -16,7 +16,8 @@ from ratchet.learning.trainer import Budget, TrainingPlan
 from ratchet.ledger import queries
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import actor_for
-from ratchet.recipes.adapting import METHODS, Adaptation, adapt, method_config, train_by
+from ratchet.recipes.adaptations import train_by
+from ratchet.recipes.adapting import METHODS, Adaptation, adapt, method_config
 from ratchet.recipes.presets import PRESETS
 from ratchet.rollout.fit import recurrent_spec_for, spec_for
 from ratchet.seeding import SEED_LIMIT, TRAINING_DOMAIN

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +29,23 @@ def run(
     as_json: options.Json = False,
 ) -> None:
     """Run an experiment to its report."""
+    chosen = _run(
+        recipe, settings, quick=quick, workers=workers, name=name, resume=resume, root=root
+    )
+    report(chosen, root=root, as_json=as_json)
+
+
+def _run(
+    recipe: str,
+    settings: list[str] | None = None,
+    *,
+    root: Path,
+    quick: bool = False,
+    workers: int | None = None,
+    name: str | None = None,
+    resume: bool = False,
+) -> str:
+    """Run an experiment; return the name of its run."""
     import os
 
     from ratchet.recipes import laboratory, sb3_finetuning
@@ -60,15 +78,21 @@ def run(
             laboratory.run_study(session, prepared)
         else:
             sb3_finetuning.run(session, prepared)
-    report(chosen, root=root, as_json=as_json)
+    return chosen
 
 
 def demo(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
     """Fine-tune a policy on every mode, adapt another at test time, and report both; a few minutes."""
     from ratchet.recipes.session import free_name
 
-    for recipe, name in (("sb3-finetuning", "demo"), ("test-time-adaptation", "demo-adaptation")):
-        run(recipe, quick=True, name=free_name(root, name), root=root, as_json=as_json)
+    runs = []
+    for recipe, stem in (("sb3-finetuning", "demo"), ("test-time-adaptation", "demo-adaptation")):
+        runs.append(free_name(root, stem))
+        _run(recipe, quick=True, name=runs[-1], root=root)
+        if not as_json:
+            report(runs[-1], root=root)
+    if as_json:
+        emit(_reported(runs[0], root) | {"adaptation": _reported(runs[1], root)})
 
 
 def report(
@@ -78,14 +102,22 @@ def report(
 ) -> None:
     """Write a run's report again, from the ledger alone."""
     from ratchet.recipes.reporting import report_run
-    from ratchet.report.publish import report_data
 
-    found, document, summary = report_run(root, name)
     if as_json:
-        emit({"run": found, "report": str(root / found / "report.html"), **report_data(document)})
+        emit(_reported(name, root))
         return
+    found, _, summary = report_run(root, name)
     _print(summary)
     say(f"report  {root / found / 'report.html'}")
+
+
+def _reported(name: str | None, root: Path) -> dict[str, Any]:
+    """Write a run's report; return it as ``--json`` prints it."""
+    from ratchet.recipes.reporting import report_run
+    from ratchet.report.publish import report_data
+
+    found, document, _ = report_run(root, name)
+    return {"run": found, "report": str(root / found / "report.html"), **report_data(document)}
 
 
 def index(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:

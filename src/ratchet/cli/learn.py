@@ -146,7 +146,7 @@ def finetune(
     if whole_episodes:
         how = Adaptation(
             scope=scope,
-            method=METHODS[method],
+            method=method,
             safety=safety,
             guard=evidence if guarded else None,
             rank=rank,

@@ -23,6 +23,7 @@ from ratchet.errors import PolicyError
 from ratchet.learning.adam import Adam
 from ratchet.learning.batches import Batch
 from ratchet.learning.config import RoutingConfig
+from ratchet.policies.initial import orthogonal
 from ratchet.policies.kernels import RELU
 from ratchet.policies.network import RoutingHead, Trunk
 from ratchet.policies.sequences import Sequences
@@ -303,12 +304,10 @@ class SlotPredictor:
 def _initial_parameters(sizes: tuple[int, ...], seed: int) -> FloatArray:
     """Return a flat trunk: weights orthogonal with gain √2, 0.01 in the last layer; biases 0."""
     generator = np.random.default_rng(seed)
-    parts = []
+    parts: list[NDArray[Any]] = []
     for layer, (wide, high) in enumerate(pairwise(sizes)):
         gain = 0.01 if layer == len(sizes) - 2 else math.sqrt(2.0)
-        q, r = np.linalg.qr(generator.standard_normal((max(high, wide), min(high, wide))))
-        q *= np.sign(np.diag(r))
-        parts += [(gain * (q if high >= wide else q.T)).ravel(), np.zeros(high)]
+        parts += [orthogonal((high, wide), gain, generator).ravel(), np.zeros(high)]
     return np.concatenate(parts).astype(np.float32)
 
 

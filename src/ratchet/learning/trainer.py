@@ -21,11 +21,11 @@ from threadpoolctl import threadpool_limits
 
 from ratchet.errors import BudgetError, PolicyError
 from ratchet.learning.adam import Adam
-from ratchet.learning.anchors import Anchor, parse_anchor
+from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.batches import Batch
 from ratchet.learning.config import PPOConfig, RoutingConfig, SafetyConfig
 from ratchet.learning.experience import Estimator, Method
-from ratchet.learning.fisher import STRETCH, fisher_information
+from ratchet.learning.fisher import fisher_of
 from ratchet.learning.ppo import PolicyLossHead, Pull, UpdateMetrics, ppo_update
 from ratchet.learning.routing import Routing, temperature
 from ratchet.policies.actor import Actor
@@ -44,9 +44,6 @@ from ratchet.seeding import derive
 from ratchet.tasks.task import Task
 
 FloatArray = NDArray[np.float32]
-
-_FISHER_STEPS, _FISHER_ENVS, _FISHER_WORKER = 4096, 8, 1_000_000
-"""What the Fisher information is estimated from, and a worker whose seeds no other has."""
 
 
 @dataclass(frozen=True)
@@ -461,26 +458,15 @@ class Trainer:
                 "anchor 'ewc' weighs the policy's own parameters, and adapters are others; "
                 "choose another scope, or l2sp"
             )
-        return Pull(self._start, beta, self._fisher())
-
-    def _fisher(self) -> FloatArray:
-        plan = self.plan
-        plain = plan.config.model_copy(update={"ent_coef": 0.0, "sequence_length": STRETCH})
-        apart = Collector(plan.task, _FISHER_ENVS, run_seed=plan.seed, worker=_FISHER_WORKER)
-        played = apart.collect(
-            actor_for(plan.policy), rows=_FISHER_STEPS // _FISHER_ENVS, version=0
-        )
-        self.side_steps = played.transitions
-        apart.env.close()
-        estimator = Estimator(policy=plan.policy, config=plain)
-        experience, _ = estimator.experience(played, self._inner)
         if self._recurrent is not None:
             self._recurrent.learns_in(np.ones_like(self._learns))
-        head = PolicyLossHead(self._spec, self._inner, plain, Anchor("none"))
-        found = fisher_information(self._inner, head, experience)
+        plan = self.plan
+        found, self.side_steps = fisher_of(
+            plan.policy, plan.task, self._inner, plan.config, seed=plan.seed
+        )
         if self._recurrent is not None:
             self._recurrent.learns_in(self._learns)
-        return found
+        return Pull(self._start, beta, found)
 
     def _anchor_outputs(self, seen: Any) -> dict[str, FloatArray]:
         assert self._reference is not None

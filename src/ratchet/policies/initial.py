@@ -32,29 +32,30 @@ def new_policy(
     for name, shape in spec.tensor_shapes().items():
         if name == "slots":
             tensors[name] = (
-                _orthogonal((shape[0], shape[1]), 1.0, generator)
+                orthogonal((shape[0], shape[1]), 1.0, generator)
                 if orthogonal_slots
                 else (0.02 * generator.standard_normal(shape)).astype(np.float32)
             )
         elif name.startswith("gru.weight"):
             wide = shape[1]
-            gates = [_orthogonal((wide, wide), 1.0, generator) for _ in range(3)]
+            gates = [orthogonal((wide, wide), 1.0, generator) for _ in range(3)]
             tensors[name] = np.concatenate(gates)
         elif name == "film.2.weight":
-            tensors[name] = _orthogonal((shape[0], shape[1]), film_gain, generator)
+            tensors[name] = orthogonal((shape[0], shape[1]), film_gain, generator)
         elif name == "film.2.bias":
             tensors[name] = np.repeat([1.0, 0.0], shape[0] // 2).astype(np.float32)
         elif len(shape) == 2 and name != "log_std":
             gain = _HEAD_GAINS.get(name, math.sqrt(2.0))
-            tensors[name] = _orthogonal((shape[0], shape[1]), gain, generator)
+            tensors[name] = orthogonal((shape[0], shape[1]), gain, generator)
         else:
             tensors[name] = np.zeros(shape, dtype=np.float32)
     return Policy(spec=spec, tensors=tensors, record={"source": "new", "seed": seed})
 
 
-def _orthogonal(
+def orthogonal(
     shape: tuple[int, int], gain: float, generator: np.random.Generator
 ) -> NDArray[np.float32]:
+    """Return a matrix with orthogonal rows or columns, whichever are fewer, of length `gain`."""
     # Saxe, McClelland and Ganguli 2014; the signs make the draw uniform over orthogonal matrices.
     rows, columns = shape
     q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ratchet.errors import LedgerError, RecipeError
+from ratchet.errors import RecipeError
 from ratchet.evaluation.guard import (
     GuardSettings,
     GuardVerdict,
@@ -29,17 +29,12 @@ from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.learning.slot_search import candidates, successive_halving
 from ratchet.learning.trainer import Budget, Trainer, TrainingPlan, Update
-from ratchet.ledger import queries
-from ratchet.ledger.rows import TrainingEpisodeRow
-from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.interventions import bank_of, biased
 from ratchet.policies.low_rank import adapter_parameters, is_adapter, rank_for, scope_layers
 from ratchet.policies.policy import Policy, digest
 from ratchet.policies.recurrent_actor import actor_for
 from ratchet.policies.scopes import scope_tensors
-from ratchet.recipes.session import Session
 from ratchet.recipes.settings import ppo_config
-from ratchet.recipes.steps import Trained, record_policy, record_update
 from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import training_seed
 from ratchet.tasks.task import Task
@@ -74,12 +69,7 @@ _PPO: dict[str, Any] = {
 }
 
 
-METHODS: dict[str, Method] = {
-    "ppo": "ppo",
-    "reinforce": "reinforce",
-    "slot_search": "slot_search",
-}
-"""The methods by name."""
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 def method_config(method: str) -> dict[str, Any]:
@@ -370,127 +360,3 @@ def _records(
         )
         for number, episode in zip(numbers, played, strict=True)
     ]
-
-
-def record_adaptation(
-    session: Session,
-    name: str,
-    policy: Policy,
-    mode: str,
-    how: Adaptation,
-    budget: int,
-    adapted: Adapted,
-    *,
-    seed: int,
-    config: Mapping[str, Any] | None = None,
-    safety: Mapping[str, Any] | None = None,
-) -> int:
-    """Put an adaptation into the ledger, with every episode it played; return the training's id."""
-    ledger = session.ledger
-    with ledger.transaction():
-        record_policy(session, policy)
-        record_policy(session, adapted.policy)
-        identity = ledger.start_training(
-            session.name,
-            name,
-            kind="finetune",
-            scope=how.method if how.method == "slot_search" else how.scope,
-            seed=seed,
-            budget=budget,
-            budget_unit="episodes",
-            mode=mode,
-            base_policy=policy.id,
-            parameters_total=policy.parameter_count,
-            parameters_adapted=how.parameter_count(policy),
-            frozen_before=how.frozen(policy),
-            config={**how.learner(), "method": how.method, **(config or {})},
-        )
-        for update in adapted.updates:
-            record_update(session, identity, replace(update, episodes=()))
-        ledger.add_training_episodes(
-            identity,
-            [
-                TrainingEpisodeRow(
-                    attempt=e.attempt,
-                    worker=e.worker,
-                    episode=e.episode,
-                    seed=e.seed,
-                    mode=e.mode,
-                    episode_return=e.episode_return,
-                    length=e.length,
-                )
-                for e in adapted.episodes
-            ],
-        )
-        ledger.finish_training(
-            identity,
-            environment_steps=adapted.environment_steps,
-            episodes=len(adapted.episodes),
-            updates=len(adapted.updates),
-            stop_reason="budget spent",
-            result_policy=adapted.policy.id,
-            frozen_after=how.frozen(adapted.candidate),
-            wall_seconds=adapted.wall_seconds,
-            collect_seconds=adapted.wall_seconds - adapted.learn_seconds,
-            learn_seconds=adapted.learn_seconds,
-            safety={
-                **how.safety.model_dump(),
-                "guard": adapted.guard_record(how.guard),
-                "side_steps": adapted.side_steps,
-                **(safety or {}),
-            },
-        )
-    return identity
-
-
-def train_by(
-    session: Session, plan: TrainingPlan, how: Adaptation, *, name: str, preflight: str | None
-) -> Trained:
-    """Adapt as the plan says, with ledger rows and a checkpoint; one that was finished is read back."""
-    assert plan.mode is not None
-    home = session.directory / "checkpoints" / name
-    budget = plan.budget.amount
-    session.progress.stage(name, budget)
-    rows = [r for r in queries.trainings(session.ledger, session.name) if r.name == name]
-    if rows and rows[0].budget != budget:
-        # An adaptation is no stretch of a longer one: what it had spent on evidence is spent.
-        raise LedgerError(
-            f"training {name!r} of run {session.name!r} was begun with budget {rows[0].budget}, not "
-            f"{budget}; resume it with the same budget or choose another name"
-        )
-    finished = bool(rows) and rows[0].status == "finished" and home.is_dir()
-    if finished:
-        identity = rows[0].id
-        policy = read_checkpoint(home)
-    else:
-        adapted = adapt(
-            plan.policy, plan.task, plan.mode, how, budget, seed=plan.seed, deterministic=True
-        )
-        if adapted.verdict is not None:
-            session.progress.note(f"guard: {adapted.verdict.reason}")
-        policy = adapted.policy
-        publish(policy, home)
-        identity = record_adaptation(
-            session,
-            name,
-            plan.policy,
-            plan.mode,
-            how,
-            budget,
-            adapted,
-            seed=plan.seed,
-            safety={"preflight": preflight},
-        )
-    session.progress.advance(budget)
-    row = queries.training(session.ledger, identity)
-    return Trained(
-        training_id=identity,
-        policy=policy,
-        checkpoint=home,
-        environment_steps=row.environment_steps,
-        episodes=row.episodes,
-        parameters_adapted=row.parameters_adapted,
-        frozen_unchanged=bool(row.frozen_unchanged),
-        wall_seconds=row.wall_seconds,
-        guard=row.safety.get("guard"),
-    )

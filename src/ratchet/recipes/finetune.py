@@ -22,7 +22,8 @@ from ratchet.learning.trainer import TrainingPlan
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import actor_for
-from ratchet.recipes.adapting import Adaptation, train_by
+from ratchet.recipes.adaptations import train_by
+from ratchet.recipes.adapting import Adaptation
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
 from ratchet.recipes.steps import Played, SeedSet, Trained, evaluate, train

@@ -1,4 +1,4 @@
-"""Running a study of the laboratory: bases, what is measured on them, and every adaptation.
+"""Running a study of the laboratory: what is measured on its bases, and every adaptation.
 
 The work is done by jobs in several processes (`jobs`); this process alone writes, one job at a time, so a
 study that is broken off has every job whole or not at all, and goes on with those that are missing.
@@ -8,53 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ratchet import __version__
 from ratchet.errors import RecipeError
 from ratchet.ledger import queries
-from ratchet.ledger.rows import EpisodeRow
-from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.interventions import every_intervention
 from ratchet.policies.policy import Policy
-from ratchet.policies.scopes import scope_counts
 from ratchet.policies.spec import RecurrentSpec
-from ratchet.recipes.adapting import Adapted, record_adaptation
+from ratchet.recipes.adaptations import record_adaptation
+from ratchet.recipes.adapting import Adapted
+from ratchet.recipes.bases import Base, train_bases
 from ratchet.recipes.jobs import (
     AdaptJob,
     Evaluated,
     EvaluateJob,
-    TrainedBase,
     TrainJob,
     UsageJob,
     Workers,
     adapt_policy,
     evaluate_policy,
     measure_usage,
-    train_base,
 )
 from ratchet.recipes.presets import find_preset
 from ratchet.recipes.session import Session
-from ratchet.recipes.steps import record_policy, record_update
+from ratchet.recipes.steps import episode_rows, record_policy
 from ratchet.recipes.study import ArmChoice, BaseChoice, Study
 from ratchet.rollout.fit import check_fit
 from ratchet.seeding import derive, report_seeds
 from ratchet.tasks.registry import find_task
 
 _CURVE_POINTS = 100
-
-
-@dataclass(frozen=True)
-class Base:
-    """A base policy of the study, and where its checkpoint is."""
-
-    choice: BaseChoice
-    seed: int
-    policy: Policy
-    checkpoint: Path
 
 
 @dataclass(frozen=True)
@@ -116,7 +99,7 @@ def run_study(session: Session, prepared: PreparedStudy) -> None:
     """Do what has not been done; the ledger then holds all that the report needs."""
     study = prepared.study
     with Workers(prepared.workers) as workers:
-        bases = _bases(session, study, workers)
+        bases = train_bases(session, study, workers)
         _evaluate_bases(session, study, bases, workers)
         if study.slot_usage:
             _measure_usage(session, study, bases, workers)
@@ -151,136 +134,6 @@ def _ablation(study: Study) -> list[dict[str, Any]]:
         for base in study.bases
         if base.preset == preset
     ]
-
-
-def _bases(session: Session, study: Study, workers: Workers) -> list[Base]:
-    """Train the base policies, or take those that a run of this ledger has trained just so."""
-    jobs = [
-        TrainJob(base=base, task=study.task, seed=seed)
-        for seed in study.seeds()
-        for base in study.bases
-    ]
-    session.progress.stage("training the bases", len(jobs))
-    found: dict[tuple[str, int], Base] = {}
-    missing = []
-    for job in jobs:
-        earlier = _trained_before(session, job)
-        if earlier is None:
-            missing.append(job)
-            continue
-        found[job.base.name, job.seed] = earlier
-        session.progress.advance(1)
-    for job, trained in workers.do(train_base, ((job, job) for job in missing)):
-        found[job.base.name, job.seed] = _record_base(session, job, trained)
-        session.progress.advance(1)
-    return [found[job.base.name, job.seed] for job in jobs]
-
-
-def _base_config(job: TrainJob) -> dict[str, Any]:
-    """Return all that the trained policy depends on."""
-    plan = job.plan()
-    return plan.config.model_dump() | {
-        "study": {"base": job.base.name, "training_seed": job.seed},
-        "task": job.task,
-        "choice": job.base.model_dump(),
-        "routing": None if plan.routing is None else plan.routing.model_dump(mode="json"),
-        "version": __version__,
-    }
-
-
-def _base_name(job: TrainJob) -> str:
-    return f"base.{job.base.name}.seed-{job.seed}"
-
-
-def _trained_before(session: Session, job: TrainJob) -> Base | None:
-    start = job.plan().policy
-    for row in queries.trainings_like(
-        session.ledger, _base_name(job), base_policy=start.id, config=_base_config(job)
-    ):
-        for checkpoint in queries.checkpoints(session.ledger, row.id):
-            path = session.root / checkpoint.path
-            if path.is_dir():
-                base = Base(job.base, job.seed, read_checkpoint(path), path.resolve())
-                _measure_base(session, job.task, base, row.id)
-                return base
-    return None
-
-
-def _record_base(session: Session, job: TrainJob, trained: TrainedBase) -> Base:
-    plan, policy, ledger = job.plan(), trained.policy, session.ledger
-    home = session.directory / "checkpoints" / _base_name(job)
-    path = publish(policy, home)
-    record_policy(session, plan.policy)
-    record_policy(session, policy)
-    with ledger.transaction():
-        identity = ledger.start_training(
-            session.name,
-            _base_name(job),
-            kind="train",
-            scope=plan.scope,
-            seed=plan.seed,
-            budget=plan.budget.amount,
-            budget_unit=plan.budget.unit,
-            base_policy=plan.policy.id,
-            parameters_total=policy.parameter_count,
-            parameters_adapted=policy.parameter_count,
-            frozen_before=trained.frozen[0],
-            config=_base_config(job),
-        )
-        for update in trained.updates:
-            record_update(session, identity, update)
-        ledger.add_checkpoint(
-            identity,
-            policy_id=policy.id,
-            path=path.relative_to(session.root).as_posix(),
-            update_number=trained.spent.updates,
-            environment_steps=trained.spent.steps,
-        )
-        ledger.finish_training(
-            identity,
-            environment_steps=trained.spent.steps,
-            episodes=trained.spent.episodes,
-            updates=trained.spent.updates,
-            stop_reason="budget spent",
-            result_policy=policy.id,
-            frozen_after=trained.frozen[1],
-            wall_seconds=trained.wall_seconds,
-            collect_seconds=trained.spent.collect_seconds,
-            learn_seconds=trained.spent.learn_seconds,
-            safety=trained.safety,
-        )
-    base = Base(job.base, job.seed, policy, path.resolve())
-    _measure_base(session, job.task, base, identity)
-    return base
-
-
-def _measure_base(session: Session, task: str, base: Base, training_id: int) -> None:
-    """Say in this run where the base comes from, and how it learned."""
-    row = queries.training(session.ledger, training_id)
-    updates = queries.updates(session.ledger, training_id)
-    returns, steps = updates["return_mean"], updates["environment_steps"]
-    ended = np.flatnonzero(np.isfinite(returns))
-    parts = np.array_split(ended, min(_CURVE_POINTS, max(1, len(ended))))
-    session.ledger.add_measurement(
-        session.name,
-        base.policy.id,
-        task=task,
-        mode="",
-        name="base",
-        value={
-            "base": base.choice.name,
-            "training_seed": base.seed,
-            "from_run": row.run_id,
-            "parameters_total": base.policy.parameter_count,
-            "scopes": scope_counts(base.policy.spec),
-            "steps": row.environment_steps,
-            "wall_seconds": row.wall_seconds,
-            "curve": {
-                "steps": [int(steps[part[-1]]) for part in parts if len(part)],
-                "return_mean": [float(returns[part].mean()) for part in parts if len(part)],
-            },
-        },
-    )
 
 
 def _task_modes(task: str) -> tuple[tuple[str, str], ...]:
@@ -342,15 +195,7 @@ def _record_evaluations(
             )
             if len(done) == study.episodes:
                 continue
-            ledger.add_episodes(
-                identity,
-                [
-                    EpisodeRow(
-                        e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics
-                    )
-                    for e in each.episodes
-                ],
-            )
+            ledger.add_episodes(identity, episode_rows(each.episodes))
             ledger.finish_evaluation(identity, wall_seconds=each.wall_seconds)
 
 

@@ -27,6 +27,7 @@ from ratchet.policies.checkpoint import (
 from ratchet.policies.policy import Policy
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session
+from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import check_evaluation_seeds
 from ratchet.tasks.task import Task
 
@@ -62,6 +63,30 @@ class Played:
     returns: NDArray[np.float64]
     lengths: NDArray[np.float64]
     metrics: dict[str, NDArray[np.float64]]
+
+
+def episode_rows(episodes: Sequence[Episode]) -> list[EpisodeRow]:
+    """Return evaluated episodes as the ledger's rows."""
+    return [
+        EpisodeRow(e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics)
+        for e in episodes
+    ]
+
+
+def training_rows(episodes: Sequence[EpisodeRecord]) -> list[TrainingEpisodeRow]:
+    """Return training's episodes as the ledger's rows."""
+    return [
+        TrainingEpisodeRow(
+            attempt=e.attempt,
+            worker=e.worker,
+            episode=e.episode,
+            seed=e.seed,
+            mode=e.mode,
+            episode_return=e.episode_return,
+            length=e.length,
+        )
+        for e in episodes
+    ]
 
 
 def record_policy(session: Session, policy: Policy) -> None:
@@ -114,10 +139,7 @@ def evaluate(
         nonlocal flushed
         ledger.add_episodes(
             identity,
-            [
-                EpisodeRow(e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics)
-                for e in waiting
-            ],
+            episode_rows(waiting),
         )
         waiting.clear()
         flushed = time.perf_counter()
@@ -373,18 +395,4 @@ def record_update(session: Session, identity: int, update: Update) -> None:
             "episodes": len(returns),
         },
     )
-    session.ledger.add_training_episodes(
-        identity,
-        [
-            TrainingEpisodeRow(
-                attempt=e.attempt,
-                worker=e.worker,
-                episode=e.episode,
-                seed=e.seed,
-                mode=e.mode,
-                episode_return=e.episode_return,
-                length=e.length,
-            )
-            for e in update.episodes
-        ],
-    )
+    session.ledger.add_training_episodes(identity, training_rows(update.episodes))
