@@ -29,7 +29,10 @@ STATED = {
         200_000,
         {"contrastive": 0.15, "load_balance": 0.08, "weight_entropy": 0.08, "orthogonality": 0.02},
     ),
-    "mode-slots": (300_000, {"assignment": 0.3}),
+    "mode-slots": (
+        300_000,
+        {"assignment": 0.3, "orthogonal_init": True, "film_gain": 0.5},
+    ),
     "robust-slots": (
         300_000,
         {"specialists": (0.0, 0.0, 0.3), "orthogonal_init": True, "film_gain": 2.0},

@@ -136,9 +136,10 @@ PRESETS: dict[str, Preset] = {
         kind="astral",
         steps=300_000,
         about="a slot for each mode, by its label in training (ours)",
-        routing=RoutingConfig(assignment=0.3),
-        # A gate learns to tell modes only from mini-batches that hold all of them.
-        ppo={**_SEQUENCES, "batch_size": 1024, "n_epochs": 10},
+        routing=RoutingConfig(assignment=0.3, orthogonal_init=True, film_gain=0.5),
+        # A gate learns to tell modes only from mini-batches that hold all of them; and a policy that
+        # lives by its gate breaks if both still move much at the end.
+        ppo={**_SEQUENCES, "batch_size": 1024, "n_epochs": 10, "schedule": "linear"},
     ),
     "robust-slots": Preset(
         kind="astral",
