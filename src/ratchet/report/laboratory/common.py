@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ratchet.report.document import Block, Callout, Cell, Heading, Text
+from ratchet.report.laboratory.reading import listed, named_records
 from ratchet.report.tables import count
 from ratchet.report.wording import plural
 
@@ -142,5 +143,10 @@ def _missing(evidence: StudyEvidence) -> int:
     """Return how many adaptations are missing among the bases and arms that were begun."""
     here = evidence
     begun = {(key.base, key.arm) for key in here.adaptations}
-    each = len(here.training_seeds) * len(here.adaptation_seeds) * len(here.budgets)
-    return max(0, len(begun) * each * len(here.adapt_modes) - len(here.adaptations))
+    own = {
+        arm["name"]: len(listed(arm.get("budgets")))
+        for arm in named_records(here.recipe.get("arms"))
+    }
+    budgets = sum(own.get(arm) or len(here.budgets) for _, arm in begun)
+    each = len(here.training_seeds) * len(here.adaptation_seeds) * len(here.adapt_modes)
+    return max(0, budgets * each - len(here.adaptations))
