@@ -1115,6 +1115,7 @@ class PlayerPower(Codes):
     DEXTERITY = 84
     STRENGTH = 85
     THE_BOMB = 86
+    BERSERK = 87
 
 
 class MonsterPower(Codes):

@@ -36,8 +36,8 @@ def points(monkeypatch):
 
 
 def test_built_in_tasks():
-    assert task_names() == ["cartpole-extreme", "cartpole-modes"]
-    for name in task_names():
+    assert task_names() == ["cartpole-extreme", "cartpole-modes", "spire", "spire-sparse"]
+    for name in ("cartpole-extreme", "cartpole-modes"):
         task = find_task(name)
         assert task.name == name
         assert [mode.name for mode in task.modes] == ["0", "1", "2"]

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ratchet.cli import catalogue, evidence, experiments, files, learn
+from ratchet.cli import catalogue, evidence, experiments, files, learn, watching
 from ratchet.cli.output import emit, people
 from ratchet.errors import InputError, RatchetError
 
@@ -58,6 +58,7 @@ app.command()(learn.train)
 app.command()(learn.finetune)
 app.command()(evidence.evaluate)
 app.command()(evidence.compare)
+app.command()(watching.watch)
 app.command()(files.inspect)
 app.command("import")(files.import_)
 app.command()(files.export)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,9 +17,18 @@ from ratchet.tasks.task import Mode, Task
 
 ENTRY_POINTS = "ratchet.tasks"
 
+
+def _spire(factory: str) -> Task:
+    # The game's engine takes a while to import.
+    made: Task = getattr(importlib.import_module("ratchet.tasks.spire"), factory)()
+    return made
+
+
 BUILT_IN: dict[str, Callable[[], Task]] = {
     "cartpole-modes": cartpole_modes,
     "cartpole-extreme": cartpole_extreme,
+    "spire": partial(_spire, "spire"),
+    "spire-sparse": partial(_spire, "spire_sparse"),
 }
 
 

@@ -1,0 +1,175 @@
+"""Slay the Spire as a task: ascensions and single fights as modes, thousands of games in one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ratchet.errors import TaskError
+from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray, Mode, Task
+from spire.actions import ACTIONS
+from spire.batch import METRICS, Batch
+from spire.encode import SIZE
+from spire.errors import SpireError
+from spire.game import Game
+from spire.scenarios import NAMED, Scenario, find_scenario
+from spire.shaping import Weights, find_weights
+
+ASCENSIONS = (0, 5, 10, 15, 20)
+"""The ascensions that are modes of `spire`."""
+
+
+class SpireVector(EpisodeVectorEnv):
+    """`count` games in one kernel; the seed of an episode is the seed of its game.
+
+    Where episodes have ended, the info has ``metrics`` and, by copy, ``fights``: a row for each fight of the
+    game. The arrays that `step` returns are the environment's own, overwritten by the next call.
+    """
+
+    def __init__(
+        self, count: int, scenarios: Sequence[Scenario], weights: Weights, task: str
+    ) -> None:
+        self._task = task
+        self.num_envs, self.mode_count = count, len(scenarios)
+        self.single_observation_space = Box(-np.inf, np.inf, (SIZE,), dtype=np.float32)
+        self.single_action_space = Discrete(ACTIONS)
+        self.observation_space = batch_space(self.single_observation_space, count)
+        self.action_space = batch_space(self.single_action_space, count)
+        self._batch = Batch(count, scenarios, weights)
+        self.live = self._batch.live
+        self.steps_executed = 0
+
+    @property
+    def observations(self) -> FloatArray:
+        """The current observation of every copy, ``(n, size)``."""
+        return self._batch.observations
+
+    @property
+    def masks(self) -> BoolArray:
+        """The current legal actions of every copy, ``(n, actions)``."""
+        return self._batch.masks
+
+    def game(self, copy: int) -> Game:
+        """Return a game as it is now, to go its own way."""
+        return Game(self._batch.games[copy]).copy()
+
+    def begin(self, copies: IntArray, seeds: Sequence[int], modes: IntArray) -> None:
+        """Begin an episode in each of the named copies, with its own seed, in its own mode."""
+        self._batch.begin(copies, seeds, modes)
+
+    def advance(
+        self, actions: NDArray[Any], moving: BoolArray
+    ) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
+        """Step the copies that are both `moving` and live; the others stand still.
+
+        Raises
+        ------
+        TaskError
+            If a game does not allow its action; no game has moved.
+
+        """
+        batch = self._batch
+        try:
+            self.steps_executed += batch.step(actions, moving)
+        except SpireError as error:
+            raise TaskError(f"task {self._task!r}: {error}") from error
+        info: dict[str, Any] = {"action_mask": batch.masks}
+        ended = np.flatnonzero(batch.terminated | batch.truncated)
+        if len(ended):
+            info["metrics"] = {}
+            for name, values in batch.metrics(ended).items():
+                info["metrics"][name] = np.zeros(self.num_envs)
+                info["metrics"][name][ended] = values
+            info["fights"] = {int(copy): batch.fights(int(copy)) for copy in ended}
+        return batch.observations, batch.rewards, batch.terminated, batch.truncated, info
+
+
+class SpireTask(Task):
+    """The Ironclad: each mode is a `spire.scenarios.Scenario`, by its name or its fields.
+
+    Parameters
+    ----------
+    name
+        The name of the task.
+    modes
+        The parameters of each mode are the fields of its scenario.
+    rewards
+        ``"shaped"``, ``"sparse"``, or changes to the shaped ones; `spire.shaping` has the table.
+
+    Raises
+    ------
+    TaskError
+        If a mode or the rewards name what the game does not have.
+
+    """
+
+    metrics = METRICS
+    side_by_side = 256
+
+    def __init__(
+        self,
+        name: str,
+        modes: Sequence[Mode],
+        rewards: str | Weights | Mapping[str, float] = "shaped",
+    ) -> None:
+        self.name = name
+        self.modes = tuple(modes)
+        try:
+            self._scenarios = [find_scenario(mode.parameters) for mode in self.modes]
+            self._weights = find_weights(rewards)
+        except SpireError as error:
+            raise TaskError(f"task {name!r}: {error}") from error
+        probe = self.make(1)
+        self.observation_space = probe.single_observation_space
+        self.action_space = probe.single_action_space
+
+    def make(self, count: int) -> SpireVector:
+        """Make `count` copies."""
+        return SpireVector(count, self._scenarios, self._weights, self.name)
+
+
+def _modes() -> list[Mode]:
+    runs = [Mode(f"a{level}", {"ascension": level}) for level in ASCENSIONS]
+    fights = [
+        Mode(name, {"encounter": scenario.encounter, "deck": scenario.deck})
+        for name, scenario in NAMED.items()
+        if scenario.encounter is not None
+    ]
+    return runs + fights
+
+
+def spire() -> SpireTask:
+    """Return the task whose rewards answer most actions at once."""
+    return SpireTask("spire", _modes())
+
+
+def spire_sparse() -> SpireTask:
+    """Return the task whose rewards are the floors climbed and the victory, and nothing else."""
+    return SpireTask("spire-sparse", _modes(), "sparse")
+
+
+def show_game(
+    task: SpireTask, mode: str, seed: int, actions: Sequence[int], title: str, *, plain: bool
+) -> None:
+    """Show in the terminal how a game of a mode went: by keys, or as text."""
+    # Only this needs the terminal.
+    from spire.terminal.commands import make_console, show_frames  # noqa: PLC0415
+    from spire.terminal.frames import played_frames  # noqa: PLC0415
+
+    env = task.make(1)
+    first = np.zeros(1, dtype=np.int64)
+    env.begin(first, [seed], first + task.mode_index(mode))
+    frames = played_frames(env.game(0), actions, title)
+    show_frames(frames, make_console(plain=plain), plain=plain)
+
+
+def compile_game() -> None:
+    """Compile the engine where that has not been done, and say so."""
+    from spire.terminal.commands import warm  # noqa: PLC0415
+
+    warm()

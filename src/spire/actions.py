@@ -1,0 +1,312 @@
+"""Actions: the numbers of all decisions, which of them a game allows, and taking one.
+
+| action | decision |
+| :-- | :-- |
+| 0-49 | play card 0-9 of the hand at monster 0-4: ``5 * card + monster`` |
+| 50-59 | play card 0-9 of the hand, at no monster |
+| 60 | end the turn |
+| 61-85 | use the potion of slot 0-4 at monster 0-4: ``61 + 5 * slot + monster`` |
+| 86-90 | use the potion of slot 0-4, at no monster |
+| 91-130 | choose 0-39 of what the screen offers |
+| 131 | proceed, confirm |
+| 132 | leave, cancel, skip |
+| 133 | wait (never allowed: nothing in the engine happens by itself) |
+| 134-138 | throw away the potion of slot 0-4 |
+| 139-258 | choose 40-159 of what the screen offers (a large deck, a large pile) |
+
+Choices are numbered as the screen shows them: on the map the places that can be reached, from left to right;
+in a shop the removal of a card, then the seven cards, three relics and three potions by their places; at a
+rest site rest, smith, lift, toke, dig, recall; in an event the options by their own numbers. Behind the
+cards of a reward stands the singing bowl, where it is owned. Cards are picked one by one; a pick of a fixed
+number is done with the last one, a pick of any number with 131.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spire.arrays import fill
+from spire.combat.effects import PlayKind
+from spire.combat.hits import is_target
+from spire.combat.loop import run
+from spire.combat.play import ask_play, play_hand
+from spire.combat.relics import after_victory
+from spire.combat.select import can_confirm, can_pick, can_skip, confirm, pick, skip
+from spire.combat.start import begin
+from spire.combat.use import can_drink, can_play, needs_target, potion_needs_target, use_potion
+from spire.compiled import kernel
+from spire.log import close_fight, open_fight
+from spire.maps import COLUMNS
+from spire.run import chests, events, neow, picks, potions, rest, rooms, shop, spoils
+from spire.state import CHOICES, DECK, MONSTERS, POTIONS, Fight, Outcome, Screen
+
+PLAY, PLAY_UNTARGETED, END_TURN = 0, 50, 60
+POTION, POTION_UNTARGETED = 61, 86
+CHOOSE, PROCEED, LEAVE, WAIT = 91, 131, 132, 133
+THROW = 134
+CHOOSE_MORE = THROW + POTIONS
+ACTIONS = CHOOSE_MORE + DECK - CHOICES
+"""How many actions there are."""
+
+_SHOP_CARDS, _SHOP_RELICS, _SHOP_POTIONS, _SHOP_END = 1, 8, 11, 14
+_REST_OPTIONS = 6
+
+
+@kernel
+def choice_action(k: Any) -> Any:
+    """Return the action that takes choice `k` of a screen."""
+    return CHOOSE + k if k < CHOICES else CHOOSE_MORE + k - CHOICES
+
+
+@kernel
+def _choice(action: Any) -> Any:
+    """Return which choice of a screen an action takes, or -1."""
+    if action >= CHOOSE_MORE:
+        return action - CHOOSE_MORE + CHOICES
+    return action - CHOOSE if CHOOSE <= action < PROCEED else -1
+
+
+@kernel
+def write_mask(game: Any, mask: Any) -> None:
+    """Write into `mask` (bool, `ACTIONS` long) which actions the game allows; none once it is over."""
+    fill(mask, False)
+    if game.outcome != Outcome.NONE:
+        return
+    screen = game.screen
+    if screen == Screen.COMBAT:
+        _mask_combat(game, mask)
+    elif game.combat.task != 0:
+        for k in range(min(int(game.combat.offer_count), DECK)):
+            mask[choice_action(k)] = can_pick(game, k)
+        mask[PROCEED] = can_confirm(game)
+        mask[LEAVE] = can_skip(game)
+    else:
+        _mask_screen(game, mask)
+        for slot in range(game.potion_slots):
+            mask[POTION_UNTARGETED + slot] = potions.can_use(game, slot)
+            mask[THROW + slot] = potions.can_discard(game, slot)
+
+
+@kernel
+def _mask_combat(game: Any, mask: Any) -> None:
+    combat = game.combat
+    for k in range(combat.hand_count):
+        if can_play(game, k):
+            if needs_target(game, int(combat.hand[k])):
+                for m in range(combat.monster_count):
+                    mask[PLAY + MONSTERS * k + m] = is_target(combat.monsters[m])
+            else:
+                mask[PLAY_UNTARGETED + k] = True
+    mask[END_TURN] = True
+    for slot in range(game.potion_slots):
+        if game.potions[slot]:
+            mask[THROW + slot] = True
+            if can_drink(game, slot):
+                if potion_needs_target(game.potions[slot]):
+                    for m in range(combat.monster_count):
+                        mask[POTION + MONSTERS * slot + m] = is_target(combat.monsters[m])
+                else:
+                    mask[POTION_UNTARGETED + slot] = True
+
+
+@kernel
+def _mask_screen(game: Any, mask: Any) -> None:
+    screen = game.screen
+    if screen == Screen.MAP:
+        k = 0
+        for x in range(COLUMNS):
+            if rooms.can_go(game, x):
+                mask[CHOOSE + k] = True
+                k += 1
+    elif screen == Screen.COMBAT_REWARD:
+        for k in range(game.rewards.count):
+            mask[CHOOSE + k] = spoils.can_take(game, k)
+        mask[PROCEED] = True
+    elif screen == Screen.CARD_REWARD:
+        count = spoils.shown_count(game)
+        for k in range(count):
+            mask[CHOOSE + k] = True
+        mask[CHOOSE + count] = spoils.has_bowl(game)
+        mask[LEAVE] = True
+    elif screen == Screen.EVENT:
+        for k in range(events.option_count(game)):
+            mask[CHOOSE + k] = events.can_choose(game, k)
+    elif screen == Screen.SHOP:
+        mask[CHOOSE] = shop.can_buy_removal(game)
+        for k in range(_SHOP_CARDS, _SHOP_END):
+            mask[CHOOSE + k] = _can_buy(game, k)
+        mask[LEAVE] = True
+    elif screen == Screen.GRID:
+        for k in range(game.pick.count):
+            mask[choice_action(k)] = True
+    elif screen == Screen.REST:
+        possible = False
+        for k in range(_REST_OPTIONS):
+            mask[CHOOSE + k] = rest.can_rest(game, k)
+            possible = possible or mask[CHOOSE + k]
+        mask[PROCEED] = not possible
+    elif screen == Screen.NEOW:
+        for k in range(game.neow.bonus.size):
+            mask[CHOOSE + k] = True
+    elif screen == Screen.BOSS_REWARD:
+        for k in range(game.boss_relics.size):
+            mask[CHOOSE + k] = True
+        mask[LEAVE] = True
+    elif screen == Screen.CHEST:
+        mask[CHOOSE] = True
+        mask[PROCEED] = True
+
+
+@kernel
+def _can_buy(game: Any, k: Any) -> Any:
+    if k < _SHOP_RELICS:
+        return shop.can_buy_card(game, k - _SHOP_CARDS)
+    if k < _SHOP_POTIONS:
+        return shop.can_buy_relic(game, k - _SHOP_RELICS)
+    return shop.can_buy_potion(game, k - _SHOP_POTIONS)
+
+
+@kernel
+def _buy(game: Any, k: Any) -> None:
+    if k < _SHOP_CARDS:
+        shop.buy_removal(game)
+    elif k < _SHOP_RELICS:
+        shop.buy_card(game, k - _SHOP_CARDS)
+    elif k < _SHOP_POTIONS:
+        shop.buy_relic(game, k - _SHOP_RELICS)
+    else:
+        shop.buy_potion(game, k - _SHOP_POTIONS)
+
+
+@kernel
+def _go(game: Any, k: Any) -> None:
+    """Go to the k-th place that can be reached."""
+    left = k
+    for x in range(COLUMNS):
+        if rooms.can_go(game, x):
+            if left == 0:
+                rooms.go(game, x)
+                return
+            left -= 1
+
+
+@kernel
+def take(game: Any, action: Any) -> None:
+    """Take an action that the game allows, and let all that follows happen up to the next decision."""
+    combat = game.combat
+    if game.screen == Screen.COMBAT:
+        _take_combat(game, action)
+    elif combat.task != 0:
+        if _choice(action) >= 0:
+            pick(game, _choice(action))
+        elif action == PROCEED:
+            confirm(game)
+        else:
+            skip(game)
+    elif THROW <= action < CHOOSE_MORE:
+        potions.discard_potion(game, action - THROW)
+    elif POTION_UNTARGETED <= action < CHOOSE:
+        potions.use_potion(game, action - POTION_UNTARGETED)
+    else:
+        _take_screen(game, action)
+    settle(game)
+
+
+@kernel
+def settle(game: Any) -> None:
+    """Let a combat run on, and what follows its end."""
+    combat = game.combat
+    if combat.fight == Fight.NONE:
+        return
+    if combat.fight == Fight.AHEAD:
+        begin(game)
+        open_fight(game)
+    run(game)
+    if combat.fight == Fight.LOST:
+        close_fight(game)
+        combat.fight = Fight.NONE
+        game.outcome = Outcome.DEFEAT
+        game.screen = Screen.GAME_OVER
+    elif combat.fight != Fight.ON and combat.task == 0 and combat.effect_count == 0:
+        if combat.fight == Fight.WON:
+            after_victory(game)
+        close_fight(game)
+        combat.fight = Fight.NONE if combat.fight == Fight.WON else Fight.FLED
+        if game.single:
+            game.outcome = Outcome.FIGHT_OVER
+            game.screen = Screen.GAME_OVER
+        else:
+            spoils.after_combat(game)
+        combat.fight = Fight.NONE
+
+
+@kernel
+def _take_combat(game: Any, action: Any) -> None:
+    combat = game.combat
+    if action < PLAY_UNTARGETED:
+        play_hand(game, action // MONSTERS, action % MONSTERS)
+    elif action < END_TURN:
+        play_hand(game, action - PLAY_UNTARGETED, -1)
+    elif action == END_TURN:
+        ask_play(game, int(combat.play_count), -1, -1, 0, PlayKind.END_TURN, 0)
+    elif action < POTION_UNTARGETED:
+        at = action - POTION
+        _drink(game, at // MONSTERS, at % MONSTERS)
+    elif action < CHOOSE:
+        _drink(game, action - POTION_UNTARGETED, -1)
+    else:
+        game.potions[action - THROW] = 0
+
+
+@kernel
+def _drink(game: Any, slot: Any, target: Any) -> None:
+    potion = int(game.potions[slot])
+    game.potions[slot] = 0
+    game.combat.potions_used += 1
+    use_potion(game, potion, target)
+
+
+@kernel
+def _take_screen(game: Any, action: Any) -> None:
+    screen = game.screen
+    k = _choice(action)
+    if screen == Screen.MAP:
+        _go(game, k)
+    elif screen == Screen.COMBAT_REWARD:
+        if k >= 0:
+            spoils.take_reward(game, k)
+        else:
+            spoils.proceed(game)
+    elif screen == Screen.CARD_REWARD:
+        if k < 0:
+            spoils.skip_cards(game)
+        elif k < spoils.shown_count(game):
+            spoils.choose_card(game, k)
+        else:
+            spoils.use_bowl(game)
+    elif screen == Screen.EVENT:
+        events.choose(game, k)
+    elif screen == Screen.SHOP:
+        if k >= 0:
+            _buy(game, k)
+        else:
+            shop.leave_shop(game)
+    elif screen == Screen.GRID:
+        picks.pick(game, k)
+    elif screen == Screen.REST:
+        if k >= 0:
+            rest.rest(game, k)
+        else:
+            rest.leave_rest(game)
+    elif screen == Screen.NEOW:
+        neow.choose(game, k)
+    elif screen == Screen.BOSS_REWARD:
+        if k >= 0:
+            chests.choose_boss_relic(game, k)
+        else:
+            chests.skip_boss_relic(game)
+    elif screen == Screen.CHEST:
+        if k >= 0:
+            chests.open_chest(game)
+        else:
+            chests.leave_chest(game)

@@ -1,0 +1,255 @@
+"""Batch: many games at once, in one array of records, without a word of Python between the actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spire.actions import ACTIONS, WAIT, settle, take, write_mask
+from spire.compiled import kernel
+from spire.encode import SIZE, write_observation
+from spire.errors import ActionError
+from spire.log import fight_rows
+from spire.rng import next_below, seed_stream
+from spire.scenarios import SCENARIO, Scenario, begin_run, begin_scenario
+from spire.seeds import seed_word
+from spire.shaping import MEASURES, Weights, measure, score
+from spire.state import Fight, FightKind, Outcome, Screen, empty
+
+u64 = np.uint64
+
+MOST_ACTIONS = 5000
+"""A game is broken off after so many actions: nothing else keeps a player from opening and closing the same
+reward for ever. An act takes a few hundred."""
+
+_BEGUN = -1
+"""The action of a game that has just begun."""
+
+METRICS = (
+    "floor",
+    "act",
+    "hp",
+    "victory",
+    "elite_fights",
+    "elite_wins",
+    "boss_fights",
+    "boss_wins",
+)
+"""What is told of a game. `act` is the one it has come to: the next one where one was cleared. `victory` is 1
+for a game won, or a fight won where one fight is all of the game."""
+
+
+@kernel
+def _begin(
+    games: Any,
+    copies: Any,
+    seeds: Any,
+    scenarios: Any,
+    chosen: Any,
+) -> None:
+    for k in range(copies.size):
+        begin_scenario(games[copies[k]], seeds[k], scenarios[chosen[k]])
+
+
+@kernel
+def _first_illegal(masks: Any, actions: Any, moving: Any) -> Any:
+    for k in range(actions.size):
+        if moving[k]:
+            action = actions[k]
+            if action < 0 or action >= ACTIONS or not masks[k, action]:
+                return k
+    return -1
+
+
+@kernel
+def _move(
+    games: Any,
+    actions: Any,
+    moving: Any,
+    weights: Any,
+    measures: Any,
+    observations: Any,
+    masks: Any,
+    rewards: Any,
+    over: Any,
+) -> None:
+    """Take an action in each game that moves, or settle a new one, whose action is `_BEGUN`.
+
+    One kernel for both: whatever takes an action holds the whole game, and is compiled for long.
+    """
+    before, after = measures[0], measures[1]
+    for k in range(games.size):
+        if moving[k]:
+            game = games[k]
+            if actions[k] == _BEGUN:
+                settle(game)
+            else:
+                measure(game, before)
+                take(game, int(actions[k]))
+                measure(game, after)
+                rewards[k] = score(before, after, weights)
+            over[k] = game.outcome != Outcome.NONE
+            write_observation(game, observations[k])
+            write_mask(game, masks[k])
+            if over[k]:
+                masks[k, WAIT] = True
+
+
+class Batch:
+    """Games side by side, each in one of some scenarios; one that is over waits until it is begun anew.
+
+    The arrays are the batch's own, and change with the next call: `observations` ``(n, SIZE)`` float32,
+    `masks` ``(n, ACTIONS)`` bool (a game that is over may only wait), `rewards` float32, `terminated` (the
+    last action ended the game), `truncated` (the last action was one too many, see `MOST_ACTIONS`), `live`
+    (the game goes on) and `steps` (actions taken in it). `games` are the records.
+    """
+
+    def __init__(self, count: int, scenarios: Sequence[Scenario], weights: Weights) -> None:
+        self.games = empty(count)
+        self._bytes = self.games.view(np.uint8, np.ndarray).reshape(count, -1)
+        self.observations: NDArray[np.float32] = np.zeros((count, SIZE), dtype=np.float32)
+        self.masks: NDArray[np.bool_] = np.zeros((count, ACTIONS), dtype=np.bool_)
+        self.masks[:, WAIT] = True
+        self.rewards: NDArray[np.float32] = np.zeros(count, dtype=np.float32)
+        self.terminated: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
+        self.truncated: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
+        self.live: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
+        self.steps: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
+        self._scenarios = np.zeros(len(scenarios), dtype=SCENARIO).view(np.recarray)
+        for place, scenario in enumerate(scenarios):
+            self._scenarios[place] = scenario.as_record()
+        self._weights = weights.as_record()
+        self._measures = np.zeros(2, dtype=MEASURES).view(np.recarray)
+
+    def begin(
+        self, copies: NDArray[Any], seeds: Sequence[int] | NDArray[Any], scenarios: NDArray[Any]
+    ) -> None:
+        """Begin a game in each of the named copies, with its own seed, in its own scenario."""
+        which = np.asarray(copies, dtype=np.int64)
+        words = np.array([seed_word(int(seed)) for seed in seeds], dtype=u64)
+        chosen = np.asarray(scenarios, dtype=np.int64)
+        if not len(which) == len(words) == len(chosen):
+            raise ValueError(
+                f"{len(which)} copies need as many seeds and scenarios, "
+                f"not {len(words)} and {len(chosen)}"
+            )
+        # Nothing of the game before is left, where anybody might look at it.
+        self._bytes[which] = 0
+        _begin(self.games, which, words, self._scenarios, chosen)
+        begun = np.zeros(len(self.live), dtype=np.bool_)
+        begun[which] = True
+        self._move(np.full(len(self.live), _BEGUN), begun)
+        self.live[which] = True
+        self.truncated[which] = False
+        self.steps[which] = 0
+
+    def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> int:
+        """Take an action in every game that is on, or in those of them that are `moving`.
+
+        The others stand still: reward 0, not ended. Returns how many actions were taken.
+
+        Raises
+        ------
+        ActionError
+            If a game does not allow its action; no game has moved.
+
+        """
+        moves = self.live.copy() if moving is None else self.live & moving
+        taken = np.asarray(actions)
+        if taken.shape != self.live.shape or not np.issubdtype(taken.dtype, np.integer):
+            raise ActionError(
+                f"{len(self.live)} games take as many whole numbers, "
+                f"not {taken.dtype} of shape {taken.shape}"
+            )
+        taken = taken.astype(np.int64, copy=False)
+        wrong = int(_first_illegal(self.masks, taken, moves))
+        if wrong >= 0:
+            screen = Screen(int(self.games[wrong].screen)).name
+            raise ActionError(
+                f"game {wrong}: action {int(taken[wrong])} is not allowed on screen {screen}; "
+                f"allowed are {np.flatnonzero(self.masks[wrong]).tolist()}"
+            )
+        self.rewards[:] = 0.0
+        self.terminated[:] = False
+        self._move(taken, moves)
+        self.steps += moves
+        np.greater_equal(self.steps, MOST_ACTIONS, out=self.truncated)
+        self.truncated &= moves & ~self.terminated
+        self.live &= ~(self.terminated | self.truncated)
+        return int(moves.sum())
+
+    def _move(self, actions: NDArray[np.int64], moving: NDArray[np.bool_]) -> None:
+        _move(
+            self.games,
+            actions,
+            moving,
+            self._weights,
+            self._measures,
+            self.observations,
+            self.masks,
+            self.rewards,
+            self.terminated,
+        )
+
+    def metrics(self, copies: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+        """Return the `METRICS` of the named copies, as they stand."""
+        games = self.games[copies]
+        fought, won = games["log"]["fought"], games["log"]["won"]
+        outcome = games["outcome"]
+        values = (
+            games["floor"],
+            games["act"] + (outcome == Outcome.ACT_CLEARED),
+            games["hp"],
+            (outcome == Outcome.VICTORY)
+            | (
+                (outcome == Outcome.FIGHT_OVER)
+                & (games["log"]["fights"]["result"][:, 0] == Fight.WON)
+            ),
+            fought[:, FightKind.ELITE],
+            won[:, FightKind.ELITE],
+            fought[:, FightKind.BOSS],
+            won[:, FightKind.BOSS],
+        )
+        return {name: value.astype(np.float64) for name, value in zip(METRICS, values, strict=True)}
+
+    def fights(self, copy: int) -> list[dict[str, Any]]:
+        """Return the fights of a game, oldest first; see `spire.log.fight_rows`."""
+        return fight_rows(self.games[copy])
+
+
+@kernel
+def start_all(games: Any, seeds: Any, ascension: Any) -> None:
+    """Start a new run in every record; `seeds` is uint64, one for each."""
+    for k in range(games.size):
+        begin_run(games[k], seeds[k], ascension)
+
+
+@kernel
+def random_play(games: Any, actions: Any, seed: Any) -> Any:
+    """Take `actions` random allowed actions in every game, each as likely; return how many games ended.
+
+    A game that is over is started again from the seed after its own.
+    """
+    words = np.zeros((1, 2), dtype=u64)
+    counts = np.zeros(1, dtype=np.int32)
+    seed_stream(words, counts, 0, u64(seed))
+    mask = np.zeros(ACTIONS, dtype=np.bool_)
+    allowed = np.zeros(ACTIONS, dtype=np.int16)
+    ended = 0
+    for _ in range(actions):
+        for k in range(games.size):
+            game = games[k]
+            write_mask(game, mask)
+            count = 0
+            for action in range(ACTIONS):
+                if mask[action]:
+                    allowed[count] = action
+                    count += 1
+            take(game, int(allowed[next_below(words, 0, count)]))
+            if game.outcome != Outcome.NONE:
+                ended += 1
+                begin_run(game, u64(game.seed) + u64(1), int(game.ascension))
+    return ended

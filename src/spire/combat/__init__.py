@@ -1,0 +1,1 @@
+"""Combat: the queue of effects, and everything that puts effects into it."""

@@ -1,0 +1,104 @@
+"""Game: one game in Python: start it, ask what may be done, do it, copy it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spire.actions import ACTIONS, take, write_mask
+from spire.errors import ActionError, RecordError, RunError
+from spire.run.start import new_run
+from spire.seeds import parse_seed, seed_text, seed_word
+from spire.state import LAYOUT, Outcome, Screen, empty
+
+MAX_ASCENSION = 20
+
+
+class Game:
+    """A game of Slay the Spire: the Ironclad, from Neow to the end of act 1.
+
+    A game is a function of its seed, its ascension and the actions taken. `record` is all of its state.
+    """
+
+    def __init__(self, record: Any) -> None:
+        if int(record.layout) != int(LAYOUT):
+            raise RecordError("the record was written by another version of this package")
+        self.record = record
+
+    @classmethod
+    def new(cls, seed: int | str, ascension: int = 0, *, reference: bool = False) -> Game:
+        """Start a game.
+
+        Parameters
+        ----------
+        seed
+            The seed as the game shows it (text), or the number it stands for.
+        ascension
+            From 0 to 20.
+        reference
+            Take the numbers of the reference engine where they differ; only replays do.
+
+        Raises
+        ------
+        SeedError
+            If no game has that seed.
+        RunError
+            If there is no such ascension.
+
+        """
+        if not 0 <= ascension <= MAX_ASCENSION:
+            raise RunError(f"ascension {ascension} is outside 0 to {MAX_ASCENSION}")
+        number = parse_seed(seed) if isinstance(seed, str) else seed
+        record = empty(1)[0]
+        record.layout = LAYOUT
+        record.reference = int(reference)
+        new_run(record, seed_word(number), ascension)
+        return cls(record)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no action is left."""
+        return bool(self.record.outcome != Outcome.NONE)
+
+    @property
+    def screen(self) -> Screen:
+        """What the game asks for."""
+        return Screen(int(self.record.screen))
+
+    @property
+    def seed(self) -> str:
+        """The seed as the game shows it."""
+        return seed_text(int(self.record.seed))
+
+    def mask(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return which actions are allowed, as booleans by action."""
+        mask = np.zeros(ACTIONS, dtype=np.bool_)
+        write_mask(self.record, mask)
+        return mask
+
+    def legal(self) -> list[int]:
+        """Return the actions that are allowed."""
+        return [int(action) for action in np.flatnonzero(self.mask())]
+
+    def act(self, action: int) -> None:
+        """Take an action.
+
+        Raises
+        ------
+        ActionError
+            If the action is not allowed now; the game is as before.
+
+        """
+        legal = self.legal()
+        if action not in legal:
+            raise ActionError(
+                f"action {action} is not allowed on screen {self.screen.name}; allowed are {legal}"
+            )
+        take(self.record, action)
+
+    def copy(self) -> Game:
+        """Return a game that goes its own way from here."""
+        twin = empty(1)
+        twin[0] = self.record
+        return Game(twin[0])

@@ -1,0 +1,17 @@
+"""Registration: the names by which Gymnasium finds the game."""
+
+from __future__ import annotations
+
+ENVIRONMENT = "Spire-v0"
+
+
+def register_environments() -> None:
+    """Tell Gymnasium of ``Spire-v0``; the engine itself is imported when a game is made."""
+    import gymnasium  # noqa: PLC0415 - the game does without it
+
+    if ENVIRONMENT not in gymnasium.registry:
+        gymnasium.register(
+            ENVIRONMENT,
+            entry_point="spire.env:SpireEnv",
+            vector_entry_point="spire.env:SpireVectorEnv",
+        )

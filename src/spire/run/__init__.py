@@ -1,0 +1,1 @@
+"""Run: what happens between combats, from Neow to the end of an act."""
