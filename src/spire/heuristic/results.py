@@ -54,11 +54,11 @@ class Results:
     def add(self, seed: int, game: Game) -> None:
         """Count a game that is over."""
         record = game.record
-        won = record.outcome == Outcome.ACT_CLEARED
+        won = bool(record.outcome == Outcome.ACT_CLEARED)
         self.games += 1
         self.reached += int(record.floor) >= BOSS_FLOOR
         self.beaten += won
-        self.faults += record.outcome == Outcome.FAULT
+        self.faults += int(record.outcome) == Outcome.FAULT
         self.floors += int(record.floor)
         if not won:
             self.lost_seeds.append(seed)
@@ -67,7 +67,7 @@ class Results:
             name = Encounter(int(row.encounter)).name.replace("_", " ").capitalize()
             one = self.fights.setdefault(name, FightResults(kind))
             one.count += 1
-            one.lost += row.result == Fight.LOST
+            one.lost += int(row.result) == Fight.LOST
             one.hp_before += int(row.hp_before)
             one.hp_lost += int(row.hp_before) - int(row.hp_after)
             one.turns += int(row.turns)
