@@ -1,6 +1,7 @@
 """Small environments that tests play, and that count for themselves what is done to them."""
 
 from collections import Counter
+from itertools import groupby
 
 import gymnasium
 import numpy as np
@@ -8,6 +9,7 @@ from gymnasium import Env
 from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 from ratchet.tasks.cartpole import cartpole_modes
+from ratchet.tasks.gymnasium import EnvVector, GymnasiumTask
 
 counted = Counter()
 """What the environments of this module were told to do, since the last `counted.clear()`."""
@@ -42,6 +44,45 @@ class Counting(Env):
 
     def _look(self):
         return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+
+
+class StretchVector(EnvVector):
+    """Tells how often an episode had action 1, and its stretches of one and the same action."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self._taken = [[] for _ in range(self.num_envs)]
+
+    def begin(self, copies, seeds, modes):
+        super().begin(copies, seeds, modes)
+        for copy in copies:
+            self._taken[copy] = []
+
+    def advance(self, actions, moving):
+        for copy in np.flatnonzero(moving & self.live):
+            self._taken[copy].append(int(actions[copy]))
+        observations, rewards, terminated, truncated, info = super().advance(actions, moving)
+        ended = np.flatnonzero(terminated | truncated)
+        if len(ended):
+            info["metrics"] = {"ones": np.array([float(sum(taken)) for taken in self._taken])}
+            info["parts"] = {int(copy): self._stretches(copy) for copy in ended}
+        return observations, rewards, terminated, truncated, info
+
+    def _stretches(self, copy):
+        return [
+            {"action": action, "steps": len(list(same))}
+            for action, same in groupby(self._taken[copy])
+        ]
+
+
+class Stretches(GymnasiumTask):
+    """`Counting`, with a metric and with parts."""
+
+    metrics = ("ones",)
+    parts = ("action", "steps")
+
+    def make(self, count):
+        return StretchVector(self._make_env, count, self.modes, self.name)
 
 
 class Masked(Env):
@@ -163,6 +204,10 @@ def make_pendulum_without_arguments():
 
 def make_task():
     return cartpole_modes()
+
+
+def make_stretches():
+    return Stretches("stretches", Counting)
 
 
 def make_nothing():

@@ -1,5 +1,6 @@
 """Games to look at: played at random, and put on screens that random play seldom reaches."""
 
+import functools
 import random
 
 from spire.actions import CHOOSE, END_TURN, LEAVE, settle
@@ -35,9 +36,14 @@ def moments(seed, ascension=0, *, hp=0, most=SEEN):
         game.act(chance.choice(usual if usual and chance.random() < 0.9 else legal))
 
 
+@functools.cache
+def _new(seed, ascension):
+    return Game.new(seed, ascension)
+
+
 def on_map(seed=1, ascension=0, cards=(), relics=()):
     """A game before its first room, with some more cards and relics."""
-    game = Game.new(seed, ascension)
+    game = _new(seed, ascension).copy()
     game.record.screen = Screen.MAP
     for card in cards:
         obtain_card(game.record, card, 0, 0)

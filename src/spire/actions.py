@@ -35,6 +35,7 @@ from spire.combat.select import can_confirm, can_pick, can_skip, confirm, pick, 
 from spire.combat.start import begin
 from spire.combat.use import can_drink, can_play, needs_target, potion_needs_target, use_potion
 from spire.compiled import kernel
+from spire.linked import FLAGS, linked
 from spire.log import close_fight, open_fight
 from spire.maps import COLUMNS
 from spire.run import chests, events, neow, picks, potions, rest, rooms, shop, spoils
@@ -66,7 +67,7 @@ def _choice(action: Any) -> Any:
     return action - CHOOSE if CHOOSE <= action < PROCEED else -1
 
 
-@kernel
+@linked(FLAGS)
 def write_mask(game: Any, mask: Any) -> None:
     """Write into `mask` (bool, `ACTIONS` long) which actions the game allows; none once it is over."""
     fill(mask, False)
@@ -87,7 +88,7 @@ def write_mask(game: Any, mask: Any) -> None:
             mask[THROW + slot] = potions.can_discard(game, slot)
 
 
-@kernel
+@linked(FLAGS)
 def _mask_combat(game: Any, mask: Any) -> None:
     combat = game.combat
     for k in range(combat.hand_count):
@@ -109,7 +110,7 @@ def _mask_combat(game: Any, mask: Any) -> None:
                     mask[POTION_UNTARGETED + slot] = True
 
 
-@kernel
+@linked(FLAGS)
 def _mask_screen(game: Any, mask: Any) -> None:
     screen = game.screen
     if screen == Screen.MAP:
@@ -166,7 +167,7 @@ def _can_buy(game: Any, k: Any) -> Any:
     return shop.can_buy_potion(game, k - _SHOP_POTIONS)
 
 
-@kernel
+@linked()
 def _buy(game: Any, k: Any) -> None:
     if k < _SHOP_CARDS:
         shop.buy_removal(game)
@@ -190,7 +191,7 @@ def _go(game: Any, k: Any) -> None:
             left -= 1
 
 
-@kernel
+@linked()
 def take(game: Any, action: Any) -> None:
     """Take an action that the game allows, and let all that follows happen up to the next decision."""
     combat = game.combat
@@ -212,7 +213,7 @@ def take(game: Any, action: Any) -> None:
     settle(game)
 
 
-@kernel
+@linked()
 def settle(game: Any) -> None:
     """Let a combat run on, and what follows its end."""
     combat = game.combat
@@ -240,7 +241,7 @@ def settle(game: Any) -> None:
         combat.fight = Fight.NONE
 
 
-@kernel
+@linked()
 def _take_combat(game: Any, action: Any) -> None:
     combat = game.combat
     if action < PLAY_UNTARGETED:
@@ -266,7 +267,7 @@ def _drink(game: Any, slot: Any, target: Any) -> None:
     use_potion(game, potion, target)
 
 
-@kernel
+@linked()
 def _take_screen(game: Any, action: Any) -> None:
     screen = game.screen
     k = _choice(action)

@@ -1,7 +1,7 @@
 """Compilation: the one decorator of every kernel, the cache it compiles into, and the records it works on.
 
 Numba's own cache looks at the file of a function and not at the files of the functions it calls. Here
-the cache directory is named by a hash of every file of the package, so a change anywhere starts a new
+the cache directory is named by a hash of every file that kernels may come from, so a change anywhere starts a new
 one; kernels may call each other across files, and constants of one file may stand in the code of another.
 
 Kernels also run as plain Python (``NUMBA_DISABLE_JIT=1``) and give the same. Four rules keep it so:
@@ -34,6 +34,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _CONFIG: Any = numba.config  # its settings are made as it is read, unseen by a type checker
 _PACKAGE = Path(__file__).parent
+_WITHOUT_KERNELS = {"__pycache__", "replay", "terminal"}
+"""No kernel is in there, and none may import from there (a contract in `pyproject.toml`)."""
 _KEPT = 8
 """How many versions of the package keep their compiled code; those not used for longest are removed."""
 
@@ -68,10 +70,10 @@ def _alignment(layout: np.dtype[Any]) -> int:
 
 
 def fingerprint(package: Path = _PACKAGE) -> str:
-    """Return a hash of every file of the package, of Numba's version and settings, and of the processor."""
+    """Return a hash of every file that code may come from, of Numba's version and settings, and of the processor."""
     digest = hashlib.sha256()
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
-        if "__pycache__" not in path.parts:
+        if not _WITHOUT_KERNELS.intersection(path.relative_to(package).parts):
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     settings = (_CONFIG.OPT, _CONFIG.BOUNDSCHECK, _CONFIG.CPU_NAME, _CONFIG.CPU_FEATURES)
@@ -151,7 +153,9 @@ def kernel(function: Function) -> Function:
         silent: Function = np.errstate(over="ignore")(function)
         return silent
     directory = cache_directory()
-    compiler: Any = functools.partial(numba.njit, nogil=True, error_model="numpy")
+    compiler: Any = functools.partial(
+        numba.njit, nogil=True, error_model="numpy", no_cfunc_wrapper=True
+    )
     if directory is None:
         dispatcher = compiler()(function)
     else:

@@ -36,6 +36,7 @@ from spire.ids import (
     Relic,
     Room,
 )
+from spire.linked import FLOATS, linked
 from spire.maps import COLUMNS, ROWS
 from spire.observation import (
     BLOCKS,
@@ -155,7 +156,7 @@ for _move, (_number, _) in names.MOVES.items():
     _MOVE_IDS[_move] = _number
 
 
-@kernel
+@linked(FLOATS)
 def write_observation(game: Any, out: Any) -> None:
     """Write the observation of a game into `out` (float32, `SIZE` long)."""
     fill(out, 0)
@@ -594,7 +595,8 @@ def _write_map(game: Any, out: Any) -> None:
                 continue
             here = ahead[row & 1, x]
             first = True
-            for child in range(COLUMNS):
+            # A path leads no further than one column to the side.
+            for child in range(max(x - 1, 0), min(x + 2, COLUMNS)):
                 if row < ROWS - 1 and edges >> child & 1:
                     there = ahead[(row + 1) & 1, child]
                     for k in range(_COUNTED):

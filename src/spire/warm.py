@@ -1,52 +1,138 @@
-"""Warming up: compiling the engine before it is needed, so that somebody can be told how far it is.
+"""Warming up: compiling what is linked in several processes, before it is needed, and saying how far it is.
 
-Compiled code is kept for the next process, which only loads it.
+It happens by itself before the first kernel runs. Compiled code is kept for the next process, which only
+loads it; a process that comes while another compiles waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
 
-import numba
-import numpy as np
+from spire.compiled import cache_directory
+from spire.linked import LINKS
 
-from spire.actions import ACTIONS, settle, take, write_mask
-from spire.combat.loop import run
-from spire.combat.resolve import resolve
-from spire.combat.start import begin
-from spire.run.events import choose
-from spire.run.relics import obtain_relic
-from spire.run.rooms import go
-from spire.run.spoils import after_combat
-from spire.run.start import new_run
-from spire.state import empty
+Progress = Callable[[int, int], None]
 
-_CONFIG: Any = numba.config
-_NUMBER = numba.int64
+_MOST_PROCESSES = 4
+_COMPILED = "compiled"
+_PACKAGES = Path(__file__).parent.parent
 
 
-def warm_up(progress: Callable[[int, int], None] = lambda _done, _of: None) -> None:
-    """Compile all that a game needs, or load it; `progress` is told how many parts of how many are done."""
-    if _CONFIG.DISABLE_JIT:
+def show(done: int, of: int) -> None:
+    """Say on the standard error how many parts are compiled, where that is a terminal."""
+    if sys.stderr.isatty():
+        text = f"spire: compiling the engine, once ... {done} of {of}" if done < of else ""
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+def warm_up(progress: Progress = show) -> None:
+    """Compile all that is linked and imported and has not been compiled before.
+
+    `progress` is told how many parts of how many are done, while something is compiled.
+    """
+    directory = cache_directory()
+    if directory is None:
         return
-    game = numba.typeof(empty(1)[0])
-    mask = numba.typeof(np.zeros(ACTIONS, dtype=np.bool_))
-    # What is called comes before what calls it: each part is compiled once, and then shared.
-    parts: tuple[tuple[Any, tuple[Any, ...]], ...] = (
-        (new_run, (game, numba.uint64, _NUMBER)),
-        (resolve, (game,)),
-        (run, (game,)),
-        (begin, (game,)),
-        (obtain_relic, (game, _NUMBER)),
-        (after_combat, (game,)),
-        (choose, (game, _NUMBER)),
-        (go, (game, _NUMBER)),
-        (settle, (game,)),
-        (write_mask, (game, mask)),
-        (take, (game, _NUMBER)),
+    done = directory / "linked"
+    done.mkdir(exist_ok=True)
+    with _alone(done):
+        missing = [name for name in LINKS if not (done / _as_file(name)).exists()]
+        if missing:
+            _compile(missing, done, progress)
+
+
+def _as_file(name: str) -> str:
+    return name.replace(":", "-")
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process is compiling."""
+    try:
+        import fcntl  # noqa: PLC0415 -- there is none on Windows, where two may do the same work
+    except ImportError:
+        yield
+        return
+    with (directory / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _compile(names: list[str], done: Path, progress: Progress) -> None:
+    """Compile parts in processes of their own.
+
+    What they cannot compile, for whatever reason, is left to the process that needs it.
+    """
+    waiting, workers, telling = deque(names), [], Lock()
+    finished = 0
+
+    def serve(place: int, worker: subprocess.Popen[str]) -> None:
+        nonlocal finished
+        # What lies together calls the same small kernels, which one process then compiles for both.
+        take = waiting.pop if place % 2 else waiting.popleft
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        while waiting:
+            try:
+                name = take()
+                print(name, file=worker.stdin, flush=True)
+            except (IndexError, OSError):
+                return
+            answer = worker.stdout.readline()
+            if not answer:
+                return
+            if answer.strip() == _COMPILED:
+                (done / _as_file(name)).touch()
+            with telling:
+                finished += 1
+                progress(finished, len(names))
+
+    progress(0, len(names))
+    count = min(len(names), os.cpu_count() or 1, _MOST_PROCESSES)
+    try:
+        workers += [_start_worker() for _ in range(count)]
+        with ThreadPoolExecutor(count) as pool:
+            for job in [pool.submit(serve, *each) for each in enumerate(workers)]:
+                job.result()
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+        progress(len(names), len(names))
+
+
+def _start_worker() -> subprocess.Popen[str]:
+    paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from spire.warm import work; work()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        # An interrupt is for the process that waits, which ends this one.
+        start_new_session=True,
+        text=True,
     )
-    for done, (kernel, signature) in enumerate(parts):
-        progress(done, len(parts))
-        kernel.compile(signature)
-    progress(len(parts), len(parts))
+
+
+def work() -> None:
+    """Compile the parts whose names come in on the standard input, and say of each how it went."""
+    for line in sys.stdin:
+        name = line.strip()
+        try:
+            import_module(name.partition(":")[0])
+            LINKS[name].fill()
+        except Exception as error:  # noqa: BLE001 -- it is met again where the part is needed
+            print(type(error).__name__, flush=True)  # noqa: T201 -- to the process that waits
+        else:
+            print(_COMPILED, flush=True)  # noqa: T201

@@ -1,5 +1,7 @@
 """Playing side by side is playing one by one: the same episodes to the bit, every seed once."""
 
+from itertools import pairwise
+
 import gymnasium
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ TASKS = {
     "Pendulum-v1": (lambda: gymnasium_task("Pendulum-v1"), "default", 5, 2),
     "masked": (lambda: callable_task("environments:Masked"), "default", 12, 5),
     "counting": (lambda: callable_task("environments:Counting"), "default", 50, 16),
+    "stretches": (lambda: callable_task("environments:make_stretches"), "default", 50, 16),
 }
 """A task, a mode of it, how many seeds, and how many episodes at once: always fewer."""
 
@@ -124,6 +127,23 @@ def test_agreement():
     pendulum, swing, mode, seeds = made("Pendulum-v1")
     assert agreement(pendulum, swing, swing, seeds, mode) == 1.0
     assert agreement(pendulum, swing, Actor(new_policy(spec_for(pendulum), 0)), seeds, mode) < 1.0
+
+
+def test_an_episode_has_its_own_metrics_and_parts():
+    task, actor, mode, seeds = made("stretches")
+    for episode in play(task, actor, seeds, mode, deterministic=False):
+        assert sum(part["steps"] for part in episode.parts) == episode.length
+        ones = sum(part["steps"] for part in episode.parts if part["action"] == 1)
+        assert episode.metrics == {"ones": ones} == {"ones": episode.episode_return}
+        actions = [part["action"] for part in episode.parts]
+        assert all(one != other for one, other in pairwise(actions))
+
+
+def test_parts_that_the_task_does_not_name_are_refused(monkeypatch):
+    task, actor, mode, seeds = made("stretches")
+    monkeypatch.setattr(task, "parts", ("action", "time"), raising=False)
+    with pytest.raises(TaskError, match="the task names"):
+        play(task, actor, seeds, mode)
 
 
 def test_a_return_that_is_no_number_is_refused():

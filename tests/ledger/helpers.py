@@ -48,8 +48,15 @@ def start_evaluation(ledger: Ledger, policy: str = "base", seeds=SEEDS) -> tuple
     )
 
 
-def episode(seed: int, value: float = 1.0) -> EpisodeRow:
-    return EpisodeRow(seed, value, 10, terminated=True, truncated=False, metrics={"floor": 3})
+def episode(seed: int, value: float = 1.0, parts=()) -> EpisodeRow:
+    return EpisodeRow(
+        seed, value, 10, terminated=True, truncated=False, metrics={"floor": 3}, parts=parts
+    )
+
+
+def laps(*seconds: float) -> tuple[dict, ...]:
+    """Return the parts of an episode: a lap of each time."""
+    return tuple({"seconds": each, "cars": ["red", "blue"]} for each in seconds)
 
 
 def spawn(script: str, *arguments: object) -> subprocess.Popen[str]:

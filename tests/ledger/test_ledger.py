@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.helpers import SEEDS, episode, filled, spawn, start_evaluation, start_training
+from ledger.helpers import SEEDS, episode, filled, laps, spawn, start_evaluation, start_training
 from ratchet.errors import LedgerError
 from ratchet.ledger import Ledger, TrainingEpisodeRow, queries, seed_hash
 from ratchet.ledger.values import encode
@@ -80,6 +80,8 @@ def test_foreign_keys_hold(opened):
     ledger, *_ = opened
     with pytest.raises(LedgerError, match="FOREIGN KEY"):
         ledger.add_episodes(999, [episode(1)])
+    with pytest.raises(LedgerError, match="FOREIGN KEY"):
+        ledger.write("INSERT INTO episode_parts VALUES (1, 999, 0, '{}')")
     with pytest.raises(LedgerError, match="no run 'r9'"):
         ledger.start_evaluation(
             "r9", "base", label="x", task="t", mode="0", seeds=[1], seed_set="s", deterministic=True
@@ -170,6 +172,25 @@ def test_training_episodes_are_there_once(opened):
     held = queries.training_episodes(ledger, training)
     assert held.seeds.tolist() == [(1 << 62) + worker for worker in range(4)]
     assert held.modes == ("2",) * 4
+    assert held.metrics == {}
+
+
+def test_training_episodes_have_metrics_and_parts(opened):
+    ledger, training, _ = opened
+    row = TrainingEpisodeRow(0, 0, 5, 77, "2", 9.0, 9, {"floor": 4.0}, laps(9.5, 8.5))
+    plain = TrainingEpisodeRow(0, 1, 5, 78, None, 1.0, 1, {"wins": math.nan})
+    assert ledger.add_training_episodes(training, [row, plain]) == 2
+    again = row._replace(metrics={"floor": 9.0}, parts=laps(1, 2, 3))
+    assert ledger.add_training_episodes(training, [again, again]) == 0
+    metrics = queries.training_episodes(ledger, training).metrics
+    np.testing.assert_array_equal(metrics["floor"], [4.0, math.nan])
+    np.testing.assert_array_equal(metrics["wins"], [math.nan, math.nan])
+    parts = queries.training_episode_parts(ledger, training)
+    assert tuple(part.values for part in parts) == laps(9.5, 8.5)
+    assert {(part.attempt, part.worker, part.episode, part.seed, part.mode) for part in parts} == {
+        (0, 0, 5, 77, "2")
+    }
+    assert [part.number for part in parts] == [0, 1]
 
 
 @given(batches=st.lists(st.lists(st.sampled_from(SEEDS), max_size=8), max_size=8))
@@ -178,7 +199,8 @@ def test_every_seed_is_there_exactly_once_however_it_arrives(tmp_path_factory, b
     with ledger:
         first: dict[int, float] = {}
         for number, batch in enumerate(batches):
-            ledger.add_episodes(evaluation, [episode(np.int64(seed), number) for seed in batch])
+            rows = [episode(np.int64(seed), number, laps(*[seed] * number)) for seed in batch]
+            ledger.add_episodes(evaluation, rows)
             for seed in batch:
                 first.setdefault(seed, number)
         again, done = start_evaluation(ledger, seeds=list(reversed(SEEDS)))
@@ -188,6 +210,30 @@ def test_every_seed_is_there_exactly_once_however_it_arrives(tmp_path_factory, b
         held = queries.episode_returns(ledger, "r1", "base", "2", "report-20")
         assert held.seeds.tolist() == SEEDS
         assert held.returns.tolist() == [first.get(seed, -1) for seed in SEEDS]
+        # The parts are those of the episode that came first, each once.
+        kept = {seed: laps(*[seed] * first.get(seed, 0)) for seed in SEEDS}
+        assert {row.seed: row.parts for row in queries.episodes(ledger, evaluation)} == kept
+
+
+def test_parts_of_a_run_by_policy_mode_and_seeds(opened):
+    ledger, _, evaluation = opened
+    ledger.add_episodes(evaluation, [episode(seed, 1.0, laps(1, 2)) for seed in SEEDS[:-1]])
+    assert queries.episode_parts(ledger, "r1") == []  # a part is not handed out as a whole
+    ledger.add_episodes(evaluation, [episode(SEEDS[-1], 1.0, laps(3))])
+    other, _ = start_evaluation(ledger, "tuned", seeds=[5])
+    ledger.add_episodes(other, [episode(5, 1.0, laps(np.float32(0.5)))])
+    parts = queries.episode_parts(ledger, "r1")
+    places = [(seed, number) for seed in SEEDS[:-1] for number in (0, 1)] + [(SEEDS[-1], 0)]
+    assert [(part.seed, part.number) for part in parts] == [*places, (5, 0)]
+    (tuned,) = queries.episode_parts(
+        ledger, "r1", policy_id="tuned", mode="2", seed_set="report-20"
+    )
+    assert tuned == parts[-1]
+    assert (tuned.evaluation_id, tuned.policy_id, tuned.label) == (other, "tuned", "before")
+    assert (tuned.task, tuned.deterministic) == ("cartpole-modes", True)
+    assert tuned.values == laps(0.5)[0]
+    for wrong in ({"mode": "3"}, {"seed_set": "selection"}, {"policy_id": "ghost"}):
+        assert queries.episode_parts(ledger, "r1", **wrong) == []
 
 
 def test_a_part_is_not_handed_out_as_a_whole(opened):
@@ -252,7 +298,8 @@ from ledger.helpers import episode
 from ratchet.ledger import Ledger
 ledger = Ledger.open(sys.argv[1])
 for seed in range(0, 10**9, 10):
-    ledger.add_episodes(int(sys.argv[2]), [episode(seed + i) for i in range(10)])
+    rows = [episode(seed + i, parts=({"lap": 0}, {"lap": 1})) for i in range(10)]
+    ledger.add_episodes(int(sys.argv[2]), rows)
     print(seed, flush=True)
 """
     committed = -1
@@ -264,7 +311,9 @@ for seed in range(0, 10**9, 10):
         with Ledger.open(path) as after:
             assert after.row("PRAGMA integrity_check")[0] == "ok"
             assert not after.rows("PRAGMA foreign_key_check")
-            seeds = [row.seed for row in queries.episodes(after, evaluation)]
+            held = queries.episodes(after, evaluation)
+            seeds = [row.seed for row in held]
+            assert {len(row.parts) for row in held} == {2}
             assert len(seeds) % 10 == 0  # a batch is whole or absent
             assert seeds == list(range(len(seeds)))
             assert len(seeds) >= committed + 10  # what was committed is kept

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from ledger.helpers import filled
+from ledger.helpers import episode, filled, laps
 from ratchet.errors import LedgerError
-from ratchet.ledger import Ledger, schema
+from ratchet.ledger import Ledger, queries, schema
 
 
 def test_a_new_file_is_a_wal_ledger_of_this_version(tmp_path):
@@ -52,6 +52,28 @@ def test_an_older_file_gets_the_migrations_that_it_misses(tmp_path, monkeypatch)
         row = ledger.row("SELECT id, note FROM runs")
         assert (row["id"], row["note"]) == ("r1", None)
         assert ledger.row("PRAGMA user_version")[0] == schema.SCHEMA_VERSION
+
+
+def test_a_ledger_of_version_2_opens(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.sqlite"
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        older.setattr(schema, "SCHEMA_VERSION", 2)
+        ledger, training, evaluation = filled(path)
+        with ledger:
+            ledger.write(
+                "INSERT INTO episodes VALUES (?, 3, 1.0, 10, 1, 0, '{\"floor\":3}')", (evaluation,)
+            )
+            ledger.write(
+                "INSERT INTO training_episodes VALUES (?, 0, 0, 0, 9, NULL, 1.0, 4)", (training,)
+            )
+    with Ledger.open(path) as ledger:
+        assert ledger.row("PRAGMA user_version")[0] == schema.SCHEMA_VERSION
+        ledger.add_episodes(evaluation, [episode(3, parts=laps(1)), episode(4, parts=laps(1))])
+        assert queries.episodes(ledger, evaluation) == [episode(3), episode(4, parts=laps(1))]
+        held = queries.training_episodes(ledger, training)
+        assert (held.lengths.tolist(), held.metrics) == ([4], {})
+        assert not ledger.rows("PRAGMA foreign_key_check")
 
 
 def test_a_migration_that_fails_leaves_the_file_at_its_version(tmp_path, monkeypatch):

@@ -123,6 +123,17 @@ def test_a_budget_too_small_to_show_anything_plays_nothing(method):
         assert "which takes 7 or more" in found.verdict.reason
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_episode_has_its_metrics_and_parts(method):
+    task = callable_task("environments:make_stretches")
+    start = levers(2, 0) if method == "slot_search" else undecided()
+    found = adapted(start, 40, task, method=method, guard=GuardSettings())
+    assert found.evidence > 0
+    for episode in found.episodes:
+        assert sum(part["steps"] for part in episode.parts) == episode.length
+        assert episode.metrics == {"ones": episode.episode_return}
+
+
 def test_what_an_anchor_measures_is_stated_beside_the_budget():
     safety = SafetyConfig(anchor="ewc:1.0", rollback_kl=None, warmup_fraction=0.0)
     found = adapted(levers(2, 0), 10, method="reinforce", safety=safety, guard=None)

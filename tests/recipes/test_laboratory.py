@@ -102,7 +102,7 @@ def everything(root, name="tiny"):
     """All that a study leaves, but for times and for the order in which it was written."""
     left = dict(journeys.rows(root))
     # They hold a training's number, which is its place in that order.
-    del left["updates"], left["training_episodes"]
+    del left["updates"], left["training_episodes"], left["training_episode_parts"]
     with ledger_of(root) as ledger:
         for training in queries.trainings(ledger, name):
             updates = queries.updates(ledger, training.id)
@@ -110,6 +110,7 @@ def everything(root, name="tiny"):
                 metric: values.tolist().__repr__() for metric, values in updates.items()
             }
             left["episodes", training.name] = repr(queries.training_episodes(ledger, training.id))
+            left["parts", training.name] = queries.training_episode_parts(ledger, training.id)
         left["measurements"] = [
             (each.policy_id, each.task, each.mode, each.name, timeless(each.value))
             for each in queries.measurements(ledger, name)

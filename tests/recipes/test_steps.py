@@ -31,6 +31,10 @@ def counting():
     return callable_task("environments:Counting")
 
 
+def stretches():
+    return callable_task("environments:make_stretches")
+
+
 def play_random(opened, task, seeds=SEEDS, **options):
     return evaluate(opened, load_player("random", task, None), task, "default", seeds, **options)
 
@@ -39,7 +43,7 @@ def play_random(opened, task, seeds=SEEDS, **options):
 
 
 def test_an_evaluation_broken_off_anywhere_holds_every_seed_once(tmp_path):
-    task = counting()
+    task = stretches()
     with session(tmp_path / "straight") as opened:
         straight = play_random(opened, task)
     rng = np.random.default_rng(0)
@@ -63,7 +67,13 @@ def test_an_evaluation_broken_off_anywhere_holds_every_seed_once(tmp_path):
     np.testing.assert_array_equal(found.lengths, straight.lengths)
     with journeys.ledger_of(tmp_path / "broken") as ledger:
         (one,) = queries.evaluations(ledger, "run")
-        assert [row.seed for row in queries.episodes(ledger, one.id)] == list(SEEDS.seeds)
+        episodes = queries.episodes(ledger, one.id)
+        parts = queries.episode_parts(ledger, "run")
+    assert [row.seed for row in episodes] == list(SEEDS.seeds)
+    told = [(row.seed, number, part) for row in episodes for number, part in enumerate(row.parts)]
+    assert [(part.seed, part.number, part.values) for part in parts] == told
+    assert sum(part.values["steps"] for part in parts) == straight.lengths.sum()
+    np.testing.assert_array_equal(found.metrics["ones"], straight.returns)
 
 
 class StopEpisodes(Stop):
@@ -161,7 +171,7 @@ def test_a_training_broken_off_anywhere_is_the_straight_one(tmp_path, keep_state
     def run(root, *, resume=False, progress=None):
         with session(root, resume=resume, progress=progress) as opened:
             return train(
-                opened, plan_for(counting(), 1000), name="one", kind="train", keep_state=keep_state
+                opened, plan_for(stretches(), 1000), name="one", kind="train", keep_state=keep_state
             )
 
     counted.clear()
@@ -188,6 +198,11 @@ def test_a_training_broken_off_anywhere_is_the_straight_one(tmp_path, keep_state
     assert found.environment_steps == result.environment_steps == 1000
     assert found.replayed_steps > 0
     assert found.environment_steps + found.replayed_steps == counted["steps"]
+    with journeys.ledger_of(tmp_path / "broken") as ledger:
+        episodes = queries.training_episodes(ledger, found.id)
+        parts = queries.training_episode_parts(ledger, found.id)
+    np.testing.assert_array_equal(episodes.metrics["ones"], episodes.returns)
+    assert sum(part.values["steps"] for part in parts) == episodes.lengths.sum()
 
 
 def test_broken_off_while_it_learns(tmp_path, monkeypatch):

@@ -29,6 +29,10 @@ def counting():
     return callable_task("environments:Counting")
 
 
+def stretches():
+    return callable_task("environments:make_stretches")
+
+
 def actor_for(task, seed=0):
     return Actor(random_policy(spec_for(task), seed))
 
@@ -149,6 +153,16 @@ def test_every_episode_has_a_seed_of_its_own_in_the_training_domain():
     assert min(seeds) >= TRAINING_DOMAIN
 
 
+def test_episodes_have_their_own_metrics_and_parts():
+    collector = Collector(stretches(), 3, run_seed=1)
+    trajectory = collector.collect(actor_for(collector.task), rows=60, version=0)
+    assert len(trajectory.episodes) > 10
+    for episode in trajectory.episodes:
+        assert sum(part["steps"] for part in episode.parts) == episode.length
+        ones = sum(part["steps"] for part in episode.parts if part["action"] == 1)
+        assert episode.metrics == {"ones": ones} == {"ones": episode.episode_return}
+
+
 def test_modes_are_drawn_or_fixed():
     task = cartpole_modes()
     actor = Actor(new_policy(spec_for(task), 0))
@@ -167,6 +181,7 @@ def test_modes_are_drawn_or_fixed():
     [
         cartpole_modes(),
         counting(),
+        stretches(),
         callable_task("environments:Masked"),
         gymnasium_task("Pendulum-v1"),
         gymnasium_task("LunarLander-v3"),

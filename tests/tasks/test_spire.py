@@ -66,6 +66,10 @@ def test_an_evaluation(fights):
     assert [episode.seed for episode in won] == seeds
     for episode in won + lost:
         assert set(episode.metrics) == set(fights.metrics)
+        (fight,) = episode.parts
+        assert tuple(fight) == fights.parts
+        assert fight["won"] == episode.metrics["victory"]
+        assert (fight["kind"], fight["hp_after"]) == ("monster", episode.metrics["hp"])
         assert episode.terminated
     assert [episode.metrics["victory"] for episode in won] == [1.0] * 3
     assert [episode.metrics["victory"] for episode in lost] == [0.0] * 3
@@ -83,6 +87,7 @@ def test_an_episode_is_the_games_own(fights):
         total += reward
     assert total == pytest.approx(episode.episode_return)
     assert {name: info[name] for name in fights.metrics} == episode.metrics
+    assert tuple(info["fights"]) == episode.parts
 
 
 def test_fights_are_told_as_episodes_end(fights):
@@ -92,8 +97,8 @@ def test_fights_are_told_as_episodes_end(fights):
     told = {}
     while env.live.any():
         _, _, terminated, _, info = env.step(env.masks.argmax(axis=1))
-        assert set(info.get("fights", {})) == set(np.flatnonzero(terminated).tolist())
-        told |= info.get("fights", {})
+        assert set(info.get("parts", {})) == set(np.flatnonzero(terminated).tolist())
+        told |= info.get("parts", {})
     assert [told[0][0]["encounter"], told[1][0]["encounter"]] == ["cultist", "two_louse"]
     assert [told[0][0]["won"], told[1][0]["won"]] == [False, True]
     # Who waits can be shown to a policy, and moves no more.
@@ -126,6 +131,12 @@ def test_a_collection_goes_on_where_it_was(fights):
         assert np.array_equal(getattr(all_rows, name)[7:], getattr(rest, name)), name
     assert whole.steps_executed == 48
     assert set(np.unique(all_rows.modes)) == {0, 1}
+    late = [episode for episode in all_rows.episodes if episode in rest.episodes]
+    assert late == rest.episodes != []
+    for episode in late:
+        (fight,) = episode.parts
+        assert fight["encounter"] == {"weak": "cultist", "strong": "two_louse"}[episode.mode]
+        assert fight["won"] == episode.metrics["victory"]
 
 
 def test_other_tasks_do_without_the_engine():

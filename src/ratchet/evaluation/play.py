@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ratchet.errors import TaskError
 from ratchet.policies.actor import Choice, Chooser
+from ratchet.tasks.ending import Parts, read_metrics, read_parts
 from ratchet.tasks.task import Task
 
 
@@ -28,6 +29,7 @@ class Episode:
     terminated: bool
     truncated: bool
     metrics: dict[str, float] = field(default_factory=dict)
+    parts: Parts = ()
 
 
 def play(
@@ -46,7 +48,7 @@ def play(
     Raises
     ------
     TaskError
-        If an episode's return is not a finite number.
+        If an episode's return is not a finite number, or its parts are not as the task names them.
 
     """
     copies = min(len(seeds), task.side_by_side)
@@ -88,16 +90,14 @@ def play(
                     f"task {task.name!r}, seed {current[copy]}: the return is {returns[copy]}; "
                     "rewards must be finite numbers"
                 )
-            metrics = {
-                name: float(values[copy]) for name, values in info.get("metrics", {}).items()
-            }
             episode = Episode(
                 seed=int(current[copy]),
                 episode_return=float(returns[copy]),
                 length=int(steps[copy]),
                 terminated=bool(terminated[copy]),
                 truncated=bool(truncated[copy]),
-                metrics=metrics,
+                metrics=read_metrics(info, int(copy)),
+                parts=read_parts(task, info, int(copy)),
             )
             finished.append(episode)
             done[episode.seed] = episode

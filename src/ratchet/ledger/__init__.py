@@ -7,6 +7,7 @@ from ratchet.ledger.ledger import Ledger
 from ratchet.ledger.lock import RunLock
 from ratchet.ledger.rows import (
     Checkpoint,
+    EpisodePart,
     EpisodeReturns,
     EpisodeRow,
     Evaluation,
@@ -15,6 +16,7 @@ from ratchet.ledger.rows import (
     Run,
     StepsSpent,
     Training,
+    TrainingEpisodePart,
     TrainingEpisodeRow,
     TrainingEpisodes,
     Verdict,
@@ -23,6 +25,7 @@ from ratchet.ledger.values import seed_hash
 
 __all__ = [
     "Checkpoint",
+    "EpisodePart",
     "EpisodeReturns",
     "EpisodeRow",
     "Evaluation",
@@ -34,6 +37,7 @@ __all__ = [
     "StepsSpent",
     "Store",
     "Training",
+    "TrainingEpisodePart",
     "TrainingEpisodeRow",
     "TrainingEpisodes",
     "Verdict",

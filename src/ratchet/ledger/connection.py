@@ -127,6 +127,11 @@ class Store:
         with self.transaction():
             return self._connection.executemany(statement, parameters).rowcount
 
+    def write_each(self, statement: str, parameters: Iterable[Parameters]) -> list[bool]:
+        """Do as `write_many`; return for every set of parameters whether it changed a row."""
+        with self.transaction():
+            return [self._connection.execute(statement, each).rowcount > 0 for each in parameters]
+
     def rows(self, query: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return every row of a query."""
         with _failures(self.path):

@@ -8,12 +8,19 @@ policy is named by its content, so its row never changes; parents are recorded b
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import LedgerError
 from ratchet.ledger import provenance
 from ratchet.ledger.refusals import existed, known_policy, known_run, unchanged
-from ratchet.ledger.statements import ADD_EPISODE, ADD_POLICY, START_EVALUATION, START_RUN
+from ratchet.ledger.statements import (
+    ADD_EPISODE,
+    ADD_EPISODE_PART,
+    ADD_POLICY,
+    START_EVALUATION,
+    START_RUN,
+)
 from ratchet.ledger.training import TrainingWriter
 from ratchet.ledger.values import encode, now, seed_hash, whole
 
@@ -168,22 +175,40 @@ class Ledger(TrainingWriter):
             return int(found["id"]), {int(row["seed"]) for row in done}
 
     def add_episodes(self, evaluation_id: int, rows: Iterable[EpisodeRow]) -> int:
-        """Record evaluated episodes; a seed that is there stays as it is. Return how many were new."""
-        return self.write_many(
-            ADD_EPISODE,
-            (
+        """Record evaluated episodes with their parts; a seed that is there stays as it is.
+
+        Returns
+        -------
+        int
+            How many were new.
+
+        """
+        rows = list(rows)
+        with self.transaction():
+            new = self.write_each(
+                ADD_EPISODE,
                 (
-                    evaluation_id,
-                    whole(row.seed),
-                    float(row.episode_return),
-                    whole(row.length),
-                    int(row.terminated),
-                    int(row.truncated),
-                    encode(row.metrics),
-                )
-                for row in rows
-            ),
-        )
+                    (
+                        evaluation_id,
+                        whole(row.seed),
+                        float(row.episode_return),
+                        whole(row.length),
+                        int(row.terminated),
+                        int(row.truncated),
+                        encode(row.metrics),
+                    )
+                    for row in rows
+                ),
+            )
+            self.write_many(
+                ADD_EPISODE_PART,
+                (
+                    (evaluation_id, whole(row.seed), number, encode(part))
+                    for row in itertools.compress(rows, new)
+                    for number, part in enumerate(row.parts)
+                ),
+            )
+        return sum(new)
 
     def finish_evaluation(
         self, evaluation_id: int, *, wall_seconds: float = 0.0, status: str = "finished"

@@ -15,6 +15,7 @@ import numpy as np
 from ratchet.errors import LedgerError, did_you_mean
 from ratchet.ledger.rows import (
     Checkpoint,
+    EpisodePart,
     EpisodeReturns,
     EpisodeRow,
     Evaluation,
@@ -23,6 +24,7 @@ from ratchet.ledger.rows import (
     Run,
     StepsSpent,
     Training,
+    TrainingEpisodePart,
     TrainingEpisodes,
     Verdict,
 )
@@ -170,7 +172,20 @@ def training_episodes(ledger: Store, training_id: int) -> TrainingEpisodes:
         returns=np.array([row["return"] for row in found], np.float64),
         lengths=_whole(found, "length"),
         modes=tuple(row["mode"] for row in found),
+        metrics=_metrics(found),
     )
+
+
+def training_episode_parts(ledger: Store, training_id: int) -> list[TrainingEpisodePart]:
+    """Return the parts of the episodes that a training played, in the order of the episodes."""
+    found = ledger.rows(
+        "SELECT attempt, worker, episode, seed, mode, number, values_json "
+        "FROM training_episode_parts "
+        "JOIN training_episodes USING (training_id, attempt, worker, episode) "
+        "WHERE training_id = ? ORDER BY attempt, episode, worker, number",
+        (training_id,),
+    )
+    return [TrainingEpisodePart(**_record(row)) for row in found]
 
 
 def evaluations(ledger: Store, run_id: str) -> list[Evaluation]:
@@ -312,7 +327,13 @@ def run_returns(ledger: Store, run_id: str, seed_set: str) -> dict[int, NDArray[
 
 
 def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
-    """Return an evaluation's episodes whole, with action hashes and metrics, in the order of the seeds."""
+    """Return an evaluation's episodes whole, with metrics and parts, in the order of the seeds."""
+    parts: dict[int, list[Any]] = {}
+    for row in ledger.rows(
+        "SELECT seed, values_json FROM episode_parts WHERE evaluation_id = ? ORDER BY seed, number",
+        (evaluation_id,),
+    ):
+        parts.setdefault(row["seed"], []).append(json.loads(row["values_json"]))
     found = ledger.rows(
         "SELECT * FROM episodes WHERE evaluation_id = ? ORDER BY seed", (evaluation_id,)
     )
@@ -324,9 +345,50 @@ def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
             terminated=bool(row["terminated"]),
             truncated=bool(row["truncated"]),
             metrics=json.loads(row["metrics_json"]),
+            parts=tuple(parts.get(row["seed"], ())),
         )
         for row in found
     ]
+
+
+def episode_parts(
+    ledger: Store,
+    run_id: str,
+    *,
+    policy_id: str | None = None,
+    mode: str | None = None,
+    seed_set: str | None = None,
+) -> list[EpisodePart]:
+    """Return the parts of a run's evaluated episodes, such as the fights of its games.
+
+    An evaluation that misses episodes is left out.
+
+    Parameters
+    ----------
+    ledger : Store
+        The ledger.
+    run_id : str
+        The run.
+    policy_id, mode, seed_set : str, optional
+        Which of its evaluations; without them all.
+
+    Returns
+    -------
+    list of EpisodePart
+        In the order of the evaluations, of the seeds, and of an episode's parts.
+
+    """
+    found = ledger.rows(
+        "WITH chosen AS (SELECT * FROM evaluations WHERE run_id = :run "
+        "AND (:policy IS NULL OR policy_id = :policy) AND (:mode IS NULL OR mode = :mode) "
+        "AND (:seeds IS NULL OR seed_set = :seeds) "
+        "AND episodes = (SELECT count(*) FROM episodes WHERE evaluation_id = evaluations.id)) "
+        "SELECT evaluation_id, policy_id, label, task, mode, seed_set, deterministic, seed, number, "
+        "values_json FROM chosen JOIN episode_parts ON evaluation_id = chosen.id "
+        "ORDER BY evaluation_id, seed, number",
+        {"run": run_id, "policy": policy_id, "mode": mode, "seeds": seed_set},
+    )
+    return [EpisodePart(**_record(row)) for row in found]
 
 
 def verdicts(ledger: Store, run_id: str) -> list[Verdict]:
@@ -386,6 +448,14 @@ def _record(row: sqlite3.Row) -> dict[str, Any]:
         else:
             record[name] = value
     return record
+
+
+def _metrics(rows: list[sqlite3.Row]) -> dict[str, NDArray[np.float64]]:
+    """Return an array a metric, `[rows]` each; NaN where an episode does not have it."""
+    held = [json.loads(row["metrics_json"]) for row in rows]
+    names = sorted({name for metrics in held for name in metrics})
+    # `None` is read as NaN.
+    return {name: np.array([metrics.get(name) for metrics in held], np.float64) for name in names}
 
 
 def _whole(rows: list[sqlite3.Row], column: str) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class EpisodeRow(NamedTuple):
     terminated: bool
     truncated: bool
     metrics: Mapping[str, Any] = {}
+    parts: Sequence[Mapping[str, Any]] = ()
+    """Rows of its own, such as the fights of a game, in their order."""
 
 
 class TrainingEpisodeRow(NamedTuple):
@@ -37,6 +39,8 @@ class TrainingEpisodeRow(NamedTuple):
     mode: str | None
     episode_return: float
     length: int
+    metrics: Mapping[str, Any] = {}
+    parts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -194,3 +198,33 @@ class TrainingEpisodes:
     returns: NDArray[np.float64]
     lengths: NDArray[np.int64]
     modes: tuple[str | None, ...] = field(default=())
+    metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EpisodePart:
+    """One part of an evaluated episode: the `number`-th, from 0, of the one with that seed."""
+
+    evaluation_id: int
+    policy_id: str
+    label: str
+    task: str
+    mode: str
+    seed_set: str
+    deterministic: bool
+    seed: int
+    number: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrainingEpisodePart:
+    """One part of an episode that training played."""
+
+    attempt: int
+    worker: int
+    episode: int
+    seed: int
+    mode: str | None
+    number: int
+    values: Mapping[str, Any]

@@ -1,7 +1,8 @@
 """The insertions of the ledger.
 
 Invariant: each is safe to repeat. ``DO NOTHING`` where the first row is the truth (an episode that
-was played), ``DO UPDATE`` where a resumed process computes the same row again.
+was played), ``DO UPDATE`` where a resumed process computes the same row again. The parts of an
+episode are inserted with its first row, and only then.
 """
 
 from __future__ import annotations
@@ -77,9 +78,15 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (training_id, update_number) DO NOTHING
 """
 
 ADD_TRAINING_EPISODE = """
-INSERT INTO training_episodes (training_id, attempt, worker, episode, seed, mode, return, length)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO training_episodes (training_id, attempt, worker, episode, seed, mode, return, length,
+                               metrics_json)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (training_id, attempt, worker, episode) DO NOTHING
+"""
+
+ADD_TRAINING_EPISODE_PART = """
+INSERT INTO training_episode_parts (training_id, attempt, worker, episode, number, values_json)
+VALUES (?, ?, ?, ?, ?, ?)
 """
 
 START_EVALUATION = """
@@ -93,6 +100,10 @@ ON CONFLICT (run_id, policy_id, task, mode, seed_hash, deterministic) DO UPDATE 
 ADD_EPISODE = """
 INSERT INTO episodes (evaluation_id, seed, return, length, terminated, truncated, metrics_json)
 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (evaluation_id, seed) DO NOTHING
+"""
+
+ADD_EPISODE_PART = """
+INSERT INTO episode_parts (evaluation_id, seed, number, values_json) VALUES (?, ?, ?, ?)
 """
 
 ADD_VERDICT = """

@@ -7,6 +7,7 @@ moved is derived from their hashes, not stated.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from ratchet.errors import LedgerError, did_you_mean
@@ -15,6 +16,7 @@ from ratchet.ledger.refusals import existed, known_policy, known_run, unchanged
 from ratchet.ledger.statements import (
     ADD_CHECKPOINT,
     ADD_TRAINING_EPISODE,
+    ADD_TRAINING_EPISODE_PART,
     ADD_UPDATE,
     ADD_VERDICT,
     FINISH_TRAINING,
@@ -230,23 +232,35 @@ class TrainingWriter(Store):
                 )
 
     def add_training_episodes(self, training_id: int, rows: Iterable[TrainingEpisodeRow]) -> int:
-        """Record episodes that training played; return how many were new."""
-        return self.write_many(
-            ADD_TRAINING_EPISODE,
-            (
+        """Record episodes that training played, with their parts; return how many were new."""
+        rows = list(rows)
+        keys = [
+            (training_id, whole(row.attempt), whole(row.worker), whole(row.episode)) for row in rows
+        ]
+        with self.transaction():
+            new = self.write_each(
+                ADD_TRAINING_EPISODE,
                 (
-                    training_id,
-                    whole(row.attempt),
-                    whole(row.worker),
-                    whole(row.episode),
-                    whole(row.seed),
-                    row.mode,
-                    float(row.episode_return),
-                    whole(row.length),
-                )
-                for row in rows
-            ),
-        )
+                    (
+                        *key,
+                        whole(row.seed),
+                        row.mode,
+                        float(row.episode_return),
+                        whole(row.length),
+                        encode(row.metrics),
+                    )
+                    for key, row in zip(keys, rows, strict=True)
+                ),
+            )
+            self.write_many(
+                ADD_TRAINING_EPISODE_PART,
+                (
+                    (*key, number, encode(part))
+                    for key, row in itertools.compress(zip(keys, rows, strict=True), new)
+                    for number, part in enumerate(row.parts)
+                ),
+            )
+        return sum(new)
 
     def add_verdict(
         self,

@@ -357,6 +357,8 @@ def _records(
             mode=mode,
             episode_return=episode.episode_return,
             length=episode.length,
+            metrics=episode.metrics,
+            parts=episode.parts,
         )
         for number, episode in zip(numbers, played, strict=True)
     ]

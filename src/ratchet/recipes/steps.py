@@ -68,7 +68,9 @@ class Played:
 def episode_rows(episodes: Sequence[Episode]) -> list[EpisodeRow]:
     """Return evaluated episodes as the ledger's rows."""
     return [
-        EpisodeRow(e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics)
+        EpisodeRow(
+            e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics, e.parts
+        )
         for e in episodes
     ]
 
@@ -84,6 +86,8 @@ def training_rows(episodes: Sequence[EpisodeRecord]) -> list[TrainingEpisodeRow]
             mode=e.mode,
             episode_return=e.episode_return,
             length=e.length,
+            metrics=e.metrics,
+            parts=e.parts,
         )
         for e in episodes
     ]

@@ -19,6 +19,7 @@ from ratchet.errors import TaskError
 from ratchet.policies.actor import Chooser
 from ratchet.rollout.trajectory import EpisodeRecord, Provenance, Trajectory
 from ratchet.seeding import episode_mode, training_seed
+from ratchet.tasks.ending import read_metrics, read_parts
 from ratchet.tasks.task import Task
 
 _EXECUTED_GROWTH = 64
@@ -140,7 +141,9 @@ class Collector:
             actions[row] = choice.actions
             data["log_probs"][row] = choice.log_probs
             self._remember(choice.executed, moving)
-            observations, rewards, terminated, truncated, _ = env.advance(choice.executed, moving)
+            observations, rewards, terminated, truncated, info = env.advance(
+                choice.executed, moving
+            )
             data["rewards"][row] = rewards
             if actor.memory:
                 self._memory[moving, -1] = rewards[moving]
@@ -157,7 +160,7 @@ class Collector:
                     if not terminated[copy]:
                         final_index.append((row, int(copy)))
                         final_observations.append(observations[copy].copy())
-                    finished.append(self._finish(int(copy)))
+                    finished.append(self._finish(int(copy), info))
             if tick is not None:
                 tick(executed)
             row += 1
@@ -271,7 +274,7 @@ class Collector:
         self.env.begin(which, seeds, self._modes[which])
         return allowed
 
-    def _finish(self, copy: int) -> EpisodeRecord:
+    def _finish(self, copy: int, info: Mapping[str, Any]) -> EpisodeRecord:
         return EpisodeRecord(
             attempt=self._attempt,
             worker=self._worker,
@@ -280,6 +283,8 @@ class Collector:
             mode=self.task.modes[self._modes[copy]].name,
             episode_return=float(self._returns[copy]),
             length=int(self._steps[copy]),
+            metrics=read_metrics(info, copy),
+            parts=read_parts(self.task, info, copy),
         )
 
     def _remember(self, executed: NDArray[Any], moving: NDArray[np.bool_]) -> None:

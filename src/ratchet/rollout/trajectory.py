@@ -7,12 +7,14 @@ transitions are always its first rows. An invalid cell never reaches a loss.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ratchet.tasks.ending import Parts
 
 FloatArray = NDArray[np.float32]
 
@@ -28,6 +30,8 @@ class EpisodeRecord:
     mode: str
     episode_return: float
     length: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    parts: Parts = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,11 +23,28 @@ from spire.shaping import Weights, find_weights
 ASCENSIONS = (0, 5, 10, 15, 20)
 """The ascensions that are modes of `spire`."""
 
+FIGHT = (
+    "kind",
+    "encounter",
+    "monsters",
+    "act",
+    "floor",
+    "hp_before",
+    "hp_after",
+    "max_hp",
+    "turns",
+    "damage_taken",
+    "largest_hit",
+    "result",
+    "won",
+)
+"""What is told of a fight, as `spire.log` has it."""
+
 
 class SpireVector(EpisodeVectorEnv):
     """`count` games in one kernel; the seed of an episode is the seed of its game.
 
-    Where episodes have ended, the info has ``metrics`` and, by copy, ``fights``: a row for each fight of the
+    Where episodes have ended, the info has ``metrics`` and, by copy, ``parts``: a row for each fight of the
     game. The arrays that `step` returns are the environment's own, overwritten by the next call.
     """
 
@@ -85,7 +102,7 @@ class SpireVector(EpisodeVectorEnv):
             for name, values in batch.metrics(ended).items():
                 info["metrics"][name] = np.zeros(self.num_envs)
                 info["metrics"][name][ended] = values
-            info["fights"] = {int(copy): batch.fights(int(copy)) for copy in ended}
+            info["parts"] = {int(copy): batch.fights(int(copy)) for copy in ended}
         return batch.observations, batch.rewards, batch.terminated, batch.truncated, info
 
 
@@ -109,6 +126,7 @@ class SpireTask(Task):
     """
 
     metrics = METRICS
+    parts = FIGHT
     side_by_side = 256
 
     def __init__(
@@ -170,6 +188,6 @@ def show_game(
 
 def compile_game() -> None:
     """Compile the engine where that has not been done, and say so."""
-    from spire.terminal.commands import warm  # noqa: PLC0415
+    from spire.warm import warm_up  # noqa: PLC0415
 
-    warm()
+    warm_up()

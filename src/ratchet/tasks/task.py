@@ -44,6 +44,8 @@ class EpisodeVectorEnv(VectorEnv[Any, Any, Any], ABC):
     Observations are float32 of shape ``(n, size)``, flat, one-hot where the space is Discrete.
     ``info["action_mask"]``, if the task has masks, is bool of shape ``(n, actions)``.
     ``info["metrics"]`` holds float64 ``(n,)`` per episode metric, valid where an episode just ended.
+    ``info["parts"]`` holds, by copy where an episode just ended, its parts in their order: each a mapping from
+    the columns that the task names to what JSON can hold.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012 - as Gymnasium has it
@@ -130,6 +132,8 @@ class Task(ABC):
     """The best return an episode can have, where one is known."""
     metrics: tuple[str, ...] = ()
     """Names of the episode metrics beside return and length."""
+    parts: tuple[str, ...] = ()
+    """Columns of the parts of an episode, such as the fights of a game; none where it has no parts."""
     heuristic: Callable[[FloatArray], NDArray[Any]] | None = None
     """A hand-written policy: observations ``(n, size)`` to actions, if the task has one."""
     side_by_side: int = 16

@@ -10,6 +10,7 @@ from spire.compiled import kernel
 from spire.ids import Card, MonsterPower, Potion
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import counter, owns, set_counter
 from spire.state import POTIONS, Fight
 
@@ -61,7 +62,7 @@ def heal(game: Any, amount: Any) -> None:
     see_bloodied(game)
 
 
-@kernel
+@linked()
 def hit_player(game: Any, m: Any, amount: Any) -> None:
     """Let an attack of monster `m` land on the player."""
     combat = game.combat
@@ -127,7 +128,7 @@ def _buffered(game: Any, amount: Any) -> Any:
     return amount
 
 
-@kernel
+@linked()
 def _lose(game: Any, amount: Any, own: Any) -> None:
     combat = game.combat
     combat.damage_taken += amount

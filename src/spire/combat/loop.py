@@ -11,11 +11,12 @@ from spire.combat.turns import end_turn, mark_end, next_monster, serve_end_card
 from spire.compiled import kernel
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import owns
 from spire.state import Fight, Outcome
 
 
-@kernel
+@linked()
 def run(game: Any) -> None:
     """Let everything that waits happen, in the order of service, until the player is asked or it is over."""
     combat = game.combat

@@ -26,6 +26,7 @@ from spire.content.monsters import (
 from spire.content.moves import CONDITIONS, Check, Draw, Own, Roll, Verb
 from spire.ids import BurningBuff, Card, Monster, Move, PlayerPower, Relic
 from spire.ids import MonsterPower as M
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.rounding import half_up
@@ -321,7 +322,7 @@ def take_turn(game: Any, m: Any) -> None:
         push(game, Op.CHOOSE_MOVE, m, 0, move, 0, m)
 
 
-@kernel
+@linked()
 def resolve_monster(
     game: Any, op: Any, target: Any, amount: Any, arg: Any, card: Any, source: Any
 ) -> None:

@@ -11,6 +11,7 @@ from spire.content.cards import FACTS, Kind
 from spire.ids import Card
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import counter, set_counter
 from spire.rng import Stream
 from spire.state import CARDS, HAND, Fault, Fight, Mark
@@ -290,7 +291,7 @@ def reshuffle(game: Any) -> None:
     combat.discard_count = 0
 
 
-@kernel
+@linked()
 def exhaust(game: Any, c: Any) -> None:
     """Exhaust a card that has been taken out of its pile, with all that this sets off."""
     combat = game.combat

@@ -24,6 +24,7 @@ from spire.ids import Card
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.state import PLAYS, Fault, Mark
@@ -82,7 +83,7 @@ def play_top(game: Any, target: Any, exhausts: Any) -> None:
     ask_play(game, int(combat.play_count), c, target, int(combat.energy), PlayKind.AUTO, exhausts)
 
 
-@kernel
+@linked()
 def serve_play(game: Any) -> None:
     """Play the first card of the queue."""
     combat = game.combat
@@ -124,7 +125,7 @@ def _is_possible(game: Any, c: Any, target: Any, kind: Any) -> Any:
     return kind == PlayKind.COPY or can_use(game, c, kind == PlayKind.PLAYER)
 
 
-@kernel
+@linked()
 def _play(game: Any, c: Any, target: Any, energy: Any, kind: Any, exhausts: Any) -> None:
     combat = game.combat
     card = combat.cards[c]
@@ -161,7 +162,7 @@ def _copy(game: Any, c: Any, target: Any, energy: Any) -> None:
         ask_play(game, 0, copied, target, energy, PlayKind.COPY, 0)
 
 
-@kernel
+@linked()
 def _set_off(game: Any, c: Any, target: Any, energy: Any, kind: Any, card_kind: Any) -> None:
     """Set off what powers and relics do as a card is played; most of it waits behind its own effects."""
     combat = game.combat

@@ -15,6 +15,7 @@ from spire.compiled import kernel
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import owns
 from spire.state import MONSTER_POWERS, PLAYER_POWERS, Fight
 
@@ -154,7 +155,7 @@ def _unlist_power(combat: Any, power: Any) -> None:
     combat.order_count = kept
 
 
-@kernel
+@linked()
 def gain_monster_power(game: Any, m: Any, power: Any, amount: Any, source: Any) -> None:
     """Give a monster (or `ALL` that live) a power, or more of one; debuffs may be stopped."""
     if m == ALL:

@@ -11,6 +11,7 @@ from spire.content.cards import FACTS, Kind
 from spire.content.relic_effects import LINES, WHENS, If, When
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.state import Mark
@@ -21,7 +22,7 @@ _ARMED = -2
 _MEAT, _BURNING, _BLACK = 12, 6, 12
 
 
-@kernel
+@linked()
 def trigger(game: Any, when: Any) -> None:
     """Set off what the relics do at a moment, in the order in which they were obtained."""
     for k in range(game.relic_count):

@@ -42,6 +42,7 @@ from spire.combat.select import open_selection
 from spire.combat.special import resolve_special
 from spire.combat.turns import discard_hand, monsters_begin
 from spire.compiled import kernel
+from spire.linked import linked
 from spire.rng import Stream
 from spire.run.vitals import gain_gold, gain_max_hp
 from spire.state import EFFECTS
@@ -50,7 +51,7 @@ from spire.streams import draw_int, draw_shuffle
 _MONSTER_OPS, _SPECIAL_OPS = 60, 100
 
 
-@kernel
+@linked()
 def resolve(game: Any) -> None:
     """Take the first effect off the queue and let it happen."""
     combat = game.combat
@@ -73,7 +74,7 @@ def resolve(game: Any) -> None:
         _resolve_damage(game, op, target, amount, arg, card, source)
 
 
-@kernel
+@linked()
 def _resolve_damage(
     game: Any, op: Any, target: Any, amount: Any, arg: Any, card: Any, source: Any
 ) -> None:
@@ -109,7 +110,7 @@ def _resolve_damage(
         kill(game, target, arg)
 
 
-@kernel
+@linked()
 def _resolve_gain(game: Any, op: Any, target: Any, amount: Any, arg: Any, source: Any) -> None:
     combat = game.combat
     if op == Op.BLOCK:
@@ -144,7 +145,7 @@ def _resolve_gain(game: Any, op: Any, target: Any, amount: Any, arg: Any, source
         gain_gold(game, amount)
 
 
-@kernel
+@linked()
 def _resolve_card(
     game: Any, op: Any, target: Any, amount: Any, arg: Any, card: Any, source: Any
 ) -> None:

@@ -30,6 +30,7 @@ from spire.compiled import kernel
 from spire.content.cards import FACTS, Kind
 from spire.content.text import Pool, Task
 from spire.ids import Card
+from spire.linked import linked
 from spire.rng import Stream
 from spire.state import HAND, Fight, Mark, Screen
 from spire.streams import draw_int
@@ -86,7 +87,7 @@ _FORMS: dict[Task, tuple[int, int, int, int]] = {
 _FORM = table(_FORMS.get(task, (0, 0, 0, 0)) for task in Task)
 
 
-@kernel
+@linked()
 def open_selection(game: Any, task: Any, amount: Any) -> None:
     """Have cards selected; where there is nothing to decide, it is done at once.
 
@@ -215,7 +216,7 @@ def can_skip(game: Any) -> Any:
     return game.screen == Screen.CARD_REWARD and game.combat.pick_min == 0
 
 
-@kernel
+@linked()
 def pick(game: Any, choice: Any) -> None:
     """Take a choice, or take it back; where the number is settled, the last one settles the selection."""
     combat = game.combat
@@ -245,7 +246,7 @@ def skip(game: Any) -> None:
     _settle(game, False)
 
 
-@kernel
+@linked()
 def _settle(game: Any, alone: Any) -> None:
     """Do with the cards picked what the selection is for; `alone` if there was no choice."""
     combat = game.combat

@@ -21,6 +21,7 @@ from spire.content.text import Pool, Special
 from spire.ids import Card
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
+from spire.linked import linked
 from spire.rng import Stream
 from spire.run.potions import obtain_potion
 from spire.state import EFFECTS, MONSTERS, Fight
@@ -36,7 +37,7 @@ def roll_card(game: Any, pool: Any) -> Any:
     return int(POOLS[pool, draw_int(game, Stream.CARD_RANDOM, int(POOL_SIZES[pool]) - 1)])
 
 
-@kernel
+@linked()
 def resolve_special(
     game: Any, op: Any, target: Any, amount: Any, arg: Any, card: Any, source: Any
 ) -> None:

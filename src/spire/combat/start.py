@@ -21,6 +21,7 @@ from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
 from spire.ids import Room
+from spire.linked import linked
 from spire.owned import counter, owns, set_counter
 from spire.rng import Stream
 from spire.state import Fight, Mark
@@ -31,7 +32,7 @@ _ENERGY = 3
 _INSECT = 0.75
 
 
-@kernel
+@linked()
 def begin(game: Any) -> None:
     """Begin the combat that is ahead: monsters, deck, relics, the opening draw. Its queue has yet to run."""
     combat = game.combat

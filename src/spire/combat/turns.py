@@ -25,6 +25,7 @@ from spire.ids import Card
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.ids import Relic as R
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.state import Mark
@@ -89,7 +90,7 @@ def serve_end_card(game: Any, c: Any) -> None:
     push(game, Op.DISCARD_END_CARD, PLAYER, 0, 0, c, 0)
 
 
-@kernel
+@linked()
 def end_turn(game: Any) -> None:
     """Both queues are empty after the end was asked for: powers act, the hand is discarded."""
     combat = game.combat
@@ -178,7 +179,7 @@ def monsters_begin(game: Any) -> None:
             monster.block = 0
 
 
-@kernel
+@linked()
 def next_monster(game: Any) -> None:
     """The next monster takes its turn, or after the last one the round ends."""
     combat = game.combat
@@ -239,7 +240,7 @@ def _end_monster_turn(game: Any, m: Any) -> None:
         lose_monster_power(game, m, M.SHACKLED, monster.powers[M.SHACKLED])
 
 
-@kernel
+@linked()
 def start_turn(game: Any) -> None:
     """The player's next turn begins."""
     combat = game.combat

@@ -21,6 +21,7 @@ from spire.content.text import LINES, Number, Special, Verb
 from spire.ids import Card, Potion, Relic
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
+from spire.linked import linked
 from spire.owned import owns
 from spire.run.potions import roll_potion
 from spire.state import MONSTERS, Mark
@@ -147,7 +148,7 @@ def can_drink(game: Any, slot: Any) -> Any:
     return POTION_FACTS[potion].drinkable != 0
 
 
-@kernel
+@linked()
 def use_card(game: Any, c: Any, target: Any, energy: Any, kind: Any) -> None:
     """Run the text of a card that is played at a monster (-1: at none).
 
@@ -166,7 +167,7 @@ def use_card(game: Any, c: Any, target: Any, energy: Any, kind: Any) -> None:
         _say(game, line, upgraded, c, target, spent, 1 if free else 0)
 
 
-@kernel
+@linked()
 def use_potion(game: Any, potion: Any, target: Any) -> None:
     """Run the text of a potion that is drunk, or thrown at a monster; its slot is empty already."""
     doubled = 1 if owns(game, Relic.SACRED_BARK) else 0

@@ -8,9 +8,9 @@ import numpy as np
 
 from spire import reference
 from spire.arrays import copy
-from spire.compiled import kernel
 from spire.content.card_pools import COLORLESS_BASE
 from spire.encounters import TABLES, draw_encounters
+from spire.linked import linked
 from spire.maps import EARLY_ROWS, generate_map, seed_map
 from spire.pools import enter_act
 from spire.rng import Stream
@@ -25,7 +25,7 @@ MONSTER, SHOP, TREASURE = np.float32(0.1), np.float32(0.03), np.float32(0.02)
 """The chances of what a question mark holds, at first and after each time it was held, and their growth."""
 
 
-@kernel
+@linked()
 def begin_act(game: Any, act: Any) -> None:
     """Lay out an act: its encounters, events and map."""
     game.act = act

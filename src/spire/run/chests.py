@@ -9,6 +9,7 @@ import numpy as np
 from spire.compiled import kernel
 from spire.content.relics import USED_UP
 from spire.ids import Relic, Room
+from spire.linked import linked
 from spire.owned import counter, owns, set_counter
 from spire.pools import Tier
 from spire.rng import Stream
@@ -56,7 +57,7 @@ def enter_treasure(game: Any) -> None:
     game.screen = Screen.CHEST
 
 
-@kernel
+@linked()
 def open_chest(game: Any) -> None:
     """Open the chest of a treasure room."""
     clear_rewards(game)

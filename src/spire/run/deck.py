@@ -12,6 +12,7 @@ from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Color, Kind
 from spire.content.relics import FACTS as RELICS
 from spire.ids import Card, Relic
+from spire.linked import linked
 from spire.owned import counter, owns, set_counter
 from spire.rng import Stream
 from spire.run.vitals import gain_gold, gain_max_hp, lose_max_hp
@@ -44,7 +45,7 @@ def hatched(game: Any, card: Any, upgrades: Any) -> Any:
     return int(upgrades)
 
 
-@kernel
+@linked()
 def obtain_card(game: Any, card: Any, upgrades: Any, misc: Any) -> None:
     """Put a new card into the deck, and let relics see it."""
     curse = CARDS[game.reference, card].kind == Kind.CURSE

@@ -15,6 +15,7 @@ from spire.content.cards import Kind, Rarity
 from spire.content.events import DAMAGE, FIRST, MEETINGS, OPTION_COUNTS, ROWS
 from spire.content.scripts import ANY, LINES, Check, Op, Unit
 from spire.ids import Card, Encounter, Event, Potion, Relic
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.rounding import half_up
@@ -69,7 +70,7 @@ _ID, _SEEN, _UP, _GONE = 511, 512, 1024, 2048
 _TRIES = 5
 
 
-@kernel
+@linked()
 def enter_event(game: Any) -> None:
     """Choose an event, take it off the list it is on, and begin it."""
     event = _take_event(game)
@@ -116,7 +117,7 @@ def can_choose(game: Any, option: Any) -> Any:
     return _holds(game, int(row[1]), int(row[2]))
 
 
-@kernel
+@linked()
 def choose(game: Any, option: Any) -> None:
     """Choose an option: do what its lines say, as long as the player lives."""
     game.screen = Screen.MAP

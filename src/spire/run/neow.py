@@ -10,6 +10,7 @@ from spire import reference
 from spire.compiled import kernel
 from spire.content.cards import Rarity
 from spire.ids import NeowBonus, NeowDrawback, Relic
+from spire.linked import linked
 from spire.pools import Tier
 from spire.rng import Stream
 from spire.run.deck import draw_curse, obtain_card
@@ -48,7 +49,7 @@ _GOLD[NeowBonus.HUNDRED_GOLD] = 100
 _GOLD[NeowBonus.TWO_FIFTY_GOLD] = 250
 
 
-@kernel
+@linked()
 def choose(game: Any, choice: Any) -> None:
     """Take one of the four options."""
     bonus, drawback = int(game.neow.bonus[choice]), int(game.neow.drawback[choice])

@@ -9,6 +9,7 @@ from spire.compiled import kernel
 from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Kind, Rarity
 from spire.ids import Relic
+from spire.linked import linked
 from spire.rng import Stream
 from spire.run.deck import (
     can_upgrade,
@@ -73,7 +74,7 @@ def any_pick(game: Any, purpose: Any) -> Any:
     return found
 
 
-@kernel
+@linked()
 def open_pick(game: Any, purpose: Any, needed: Any, then: Any) -> None:
     """Ask for that many cards, or as many as there are, and go on to screen `then` after.
 
@@ -101,7 +102,7 @@ def open_pick(game: Any, purpose: Any, needed: Any, then: Any) -> None:
         game.screen = Screen.GRID
 
 
-@kernel
+@linked()
 def pick(game: Any, choice: Any) -> None:
     """Choose the card at place `choice` of those shown; with the last one, do what they are chosen for."""
     chosen = game.pick
@@ -120,7 +121,7 @@ def _take(chosen: Any, choice: Any) -> None:
     chosen.count = last
 
 
-@kernel
+@linked()
 def _finish(game: Any) -> None:
     chosen = game.pick
     if chosen.purpose in (Purpose.TRANSFORM, Purpose.ASTROLABE):

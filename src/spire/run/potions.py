@@ -7,6 +7,7 @@ from typing import Any
 from spire.compiled import kernel
 from spire.content.potions import POTION_FACTS, POTION_POOL, PotionRarity
 from spire.ids import Event, Potion, Relic
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.run.vitals import gain_max_hp, heal
@@ -86,7 +87,7 @@ def discard_potion(game: Any, slot: Any) -> None:
     game.potions[slot] = Potion.INVALID
 
 
-@kernel
+@linked()
 def use_potion(game: Any, slot: Any) -> None:
     """Use a potion outside combat."""
     potion = game.potions[slot]

@@ -13,6 +13,7 @@ from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Kind, Rarity
 from spire.content.relics import FACTS, Need
 from spire.ids import Card, Relic, Room
+from spire.linked import linked
 from spire.owned import owns
 from spire.pools import Tier
 from spire.rng import Stream
@@ -186,7 +187,7 @@ def lose_relic(game: Any, relic: Any) -> None:
                 break
 
 
-@kernel
+@linked()
 def obtain_relic(game: Any, relic: Any) -> None:
     """Give the player a relic and what it does at once.
 

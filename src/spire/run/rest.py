@@ -9,6 +9,7 @@ import numpy as np
 from spire.codes import Codes
 from spire.compiled import kernel
 from spire.ids import Relic
+from spire.linked import linked
 from spire.owned import counter, owns, set_counter
 from spire.run.picks import Purpose, any_pick, open_pick
 from spire.run.relics import roll_tier, take_relic
@@ -55,7 +56,7 @@ def can_rest(game: Any, option: Any) -> Any:
     return not game.ruby_key
 
 
-@kernel
+@linked()
 def rest(game: Any, option: Any) -> None:
     """Do something at a rest site, and leave it."""
     if option == RestOption.REST:

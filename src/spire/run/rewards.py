@@ -12,6 +12,7 @@ from spire.compiled import kernel
 from spire.content.card_pools import COLORLESS_RARE, COLORLESS_UNCOMMON, COMMON, RARE, UNCOMMON
 from spire.content.cards import Rarity
 from spire.ids import Relic, Room
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.rounding import half_up
@@ -107,13 +108,13 @@ def show_cards(game: Any, then: Any) -> None:
     game.then = then
 
 
-@kernel
+@linked()
 def add_card_reward(game: Any) -> None:
     """Draw a set of cards, and put its line behind the others."""
     add_reward(game, Reward.CARD, draw_cards(game))
 
 
-@kernel
+@linked()
 def discard_cards(game: Any) -> None:
     """Draw the cards that a screen of rewards draws whenever it opens, where it does not offer them."""
     game.rewards.card_counts[draw_cards(game)] = 0

@@ -9,6 +9,7 @@ import numpy as np
 from spire.compiled import kernel
 from spire.content.relics import USED_UP
 from spire.ids import Relic, Room
+from spire.linked import linked
 from spire.maps import BOSS_COLUMN, COLUMNS, ROWS
 from spire.owned import counter, owns, set_counter
 from spire.rng import Stream
@@ -54,7 +55,7 @@ def can_go(game: Any, x: Any) -> Any:
     return game.map.edges[y + 1, x] != 0 and counter(game, Relic.WING_BOOTS) > 0
 
 
-@kernel
+@linked()
 def go(game: Any, x: Any) -> None:
     """Go to column `x` of the next row, and enter what is there."""
     if not has_path(game, x):

@@ -14,6 +14,7 @@ from spire.content.cards import Color, Kind, Rarity
 from spire.content.potions import POTION_FACTS
 from spire.content.relics import FACTS as RELICS
 from spire.ids import Card, Potion, Relic
+from spire.linked import linked
 from spire.owned import owns
 from spire.pools import Tier
 from spire.rng import Stream
@@ -53,7 +54,7 @@ _RARE_CHANCE = np.float32(0.3)
 _COMMON_BELOW, _UNCOMMON_BELOW = 48, 82
 
 
-@kernel
+@linked()
 def enter_shop(game: Any) -> None:
     """Stock a shop."""
     shop = game.shop

@@ -8,6 +8,7 @@ import numpy as np
 
 from spire.compiled import kernel
 from spire.ids import Relic, Room
+from spire.linked import linked
 from spire.owned import owns
 from spire.rng import Stream
 from spire.rounding import half_up
@@ -38,7 +39,7 @@ _LATE_BOSS = np.float32(0.75)
 _BOWL = 2
 
 
-@kernel
+@linked()
 def after_combat(game: Any) -> None:
     """Show what a combat that is over gives.
 
@@ -130,7 +131,7 @@ def can_take(game: Any, line: Any) -> Any:
     return True
 
 
-@kernel
+@linked()
 def take_reward(game: Any, line: Any) -> None:
     """Take a line of the list; one of cards shows its cards."""
     rewards = game.rewards

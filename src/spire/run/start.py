@@ -9,6 +9,7 @@ import numpy as np
 from spire.arrays import fill
 from spire.compiled import kernel
 from spire.ids import Card, Relic, Room
+from spire.linked import NUMBER, WORD, linked
 from spire.log import clear_log
 from spire.neow import draw_options
 from spire.pools import fill_one_time_events, fill_relic_pools
@@ -27,7 +28,7 @@ _WOUNDED = np.float32(0.9)
 _STRIKES, _DEFENDS = 5, 4
 
 
-@kernel
+@linked(WORD, NUMBER)
 def new_run(game: Any, seed: Any, ascension: Any) -> None:
     """Begin a game of the Ironclad with Neow. `game.reference` stays as it is."""
     _clear(game)

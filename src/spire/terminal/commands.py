@@ -57,8 +57,9 @@ def _play(chosen: argparse.Namespace) -> int:
     from spire.seeds import seed_text  # noqa: PLC0415
     from spire.terminal.playing import play_by_keys, play_by_lines  # noqa: PLC0415
     from spire.terminal.recording import Recorder  # noqa: PLC0415
+    from spire.warm import warm_up  # noqa: PLC0415
 
-    warm()
+    warm_up()
     game = Game.new(chosen.seed or seed_text(secrets.randbits(64)), chosen.ascension)
     with Recorder(chosen.record, game) if chosen.record else nullcontext() as recorder:
         if has_keys(plain=chosen.plain):
@@ -75,9 +76,10 @@ def _replay(chosen: argparse.Namespace) -> int:
     console = make_console(plain=chosen.plain)
     from spire.terminal.frames import traced_frames  # noqa: PLC0415
     from spire.terminal.recording import is_recording, recorded_frames  # noqa: PLC0415
+    from spire.warm import warm_up  # noqa: PLC0415
 
     recorded = is_recording(chosen.file)
-    warm()
+    warm_up()
     frames = recorded_frames(chosen.file) if recorded else traced_frames(chosen.file, chosen.game)
     show_frames(frames, console, plain=chosen.plain)
     return 0
@@ -126,18 +128,3 @@ def has_keys(*, plain: bool) -> bool:
     except ImportError:
         return False
     return True
-
-
-def warm() -> None:
-    """Compile the engine, or load it, and say so where somebody looks."""
-    from spire.warm import warm_up  # noqa: PLC0415
-
-    watched = sys.stderr.isatty()
-
-    def progress(done: int, of: int) -> None:
-        if watched:
-            text = f"compiling the engine (once) ... {done} of {of}" if done < of else ""
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-
-    warm_up(progress)
