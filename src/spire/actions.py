@@ -14,11 +14,12 @@
 | 134-138 | throw away the potion of slot 0-4 |
 | 139-258 | choose 40-159 of what the screen offers (a large deck, a large pile) |
 
-Choices are numbered as the screen shows them: on the map the places that can be reached, from left to right;
-in a shop the removal of a card, then the seven cards, three relics and three potions by their places; at a
-rest site rest, smith, lift, toke, dig, recall; in an event the options by their own numbers. Behind the
-cards of a reward stands the singing bowl, where it is owned. Cards are picked one by one; a pick of a fixed
-number is done with the last one, a pick of any number with 131.
+Choice k is entry k of the `choice_list` of the game's view (`spire.view`): on the map the places that can be
+reached, from left to right; in a shop what can be paid of the removal of a card, the cards, the relics and
+the potions; at a rest site what can be done of rest, smith, lift, toke, dig, recall; in an event the options
+that can be chosen. Behind the cards of a reward stands the singing bowl, where it is owned. Cards are picked
+one by one, and one that is picked is no choice any more; a pick of a fixed number is done with the last one,
+a pick of any number with 131.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ CHOOSE_MORE = THROW + POTIONS
 ACTIONS = CHOOSE_MORE + DECK - CHOICES
 """How many actions there are."""
 
-_SHOP_CARDS, _SHOP_RELICS, _SHOP_POTIONS, _SHOP_END = 1, 8, 11, 14
 _REST_OPTIONS = 6
 
 
@@ -130,22 +130,23 @@ def _mask_screen(game: Any, mask: Any) -> None:
         mask[CHOOSE + count] = spoils.has_bowl(game)
         mask[LEAVE] = True
     elif screen == Screen.EVENT:
-        for k in range(events.option_count(game)):
-            mask[CHOOSE + k] = events.can_choose(game, k)
+        for k in range(_listed_count(game, events.option_count(game))):
+            mask[CHOOSE + k] = True
     elif screen == Screen.SHOP:
-        mask[CHOOSE] = shop.can_buy_removal(game)
-        for k in range(_SHOP_CARDS, _SHOP_END):
-            mask[CHOOSE + k] = _can_buy(game, k)
+        k = 0
+        for ware in range(shop.Ware.END):
+            if shop.can_pay(game, ware):
+                mask[CHOOSE + k] = shop.can_buy(game, ware)
+                k += 1
         mask[LEAVE] = True
     elif screen == Screen.GRID:
         for k in range(game.pick.count):
             mask[choice_action(k)] = True
     elif screen == Screen.REST:
-        possible = False
-        for k in range(_REST_OPTIONS):
-            mask[CHOOSE + k] = rest.can_rest(game, k)
-            possible = possible or mask[CHOOSE + k]
-        mask[PROCEED] = not possible
+        count = _listed_count(game, _REST_OPTIONS)
+        for k in range(count):
+            mask[CHOOSE + k] = True
+        mask[PROCEED] = count == 0
     elif screen == Screen.NEOW:
         for k in range(game.neow.bonus.size):
             mask[CHOOSE + k] = True
@@ -159,24 +160,38 @@ def _mask_screen(game: Any, mask: Any) -> None:
 
 
 @kernel
-def _can_buy(game: Any, k: Any) -> Any:
-    if k < _SHOP_RELICS:
-        return shop.can_buy_card(game, k - _SHOP_CARDS)
-    if k < _SHOP_POTIONS:
-        return shop.can_buy_relic(game, k - _SHOP_RELICS)
-    return shop.can_buy_potion(game, k - _SHOP_POTIONS)
+def _is_listed(game: Any, option: Any) -> Any:
+    """Return whether a shop, a rest site or an event lists an option, which goes by its own number there."""
+    if game.screen == Screen.SHOP:
+        return shop.can_pay(game, option)
+    if game.screen == Screen.REST:
+        return rest.can_rest(game, option)
+    return events.can_choose(game, option)
 
 
-@linked()
-def _buy(game: Any, k: Any) -> None:
-    if k < _SHOP_CARDS:
-        shop.buy_removal(game)
-    elif k < _SHOP_RELICS:
-        shop.buy_card(game, k - _SHOP_CARDS)
-    elif k < _SHOP_POTIONS:
-        shop.buy_relic(game, k - _SHOP_RELICS)
-    else:
-        shop.buy_potion(game, k - _SHOP_POTIONS)
+@kernel
+def _listed_count(game: Any, end: Any) -> Any:
+    """Return how many of the first options are listed."""
+    count = 0
+    for option in range(end):
+        count += 1 if _is_listed(game, option) else 0
+    return count
+
+
+@kernel
+def option_action(game: Any, option: Any) -> Any:
+    """Return the action that takes a listed option, by its own number: a ware, a rest option, an event's."""
+    return CHOOSE + _listed_count(game, option)
+
+
+@kernel
+def action_option(game: Any, action: Any) -> Any:
+    """Return which option an action takes, by its own number."""
+    option, left = 0, action - CHOOSE
+    while left > 0 or not _is_listed(game, option):
+        left -= 1 if _is_listed(game, option) else 0
+        option += 1
+    return option
 
 
 @kernel
@@ -286,17 +301,17 @@ def _take_screen(game: Any, action: Any) -> None:
         else:
             spoils.use_bowl(game)
     elif screen == Screen.EVENT:
-        events.choose(game, k)
+        events.choose(game, action_option(game, action))
     elif screen == Screen.SHOP:
         if k >= 0:
-            _buy(game, k)
+            shop.buy(game, action_option(game, action))
         else:
             shop.leave_shop(game)
     elif screen == Screen.GRID:
         picks.pick(game, k)
     elif screen == Screen.REST:
         if k >= 0:
-            rest.rest(game, k)
+            rest.rest(game, action_option(game, action))
         else:
             rest.leave_rest(game)
     elif screen == Screen.NEOW:

@@ -69,6 +69,7 @@ from spire.observation import (
 )
 from spire.owned import owns
 from spire.run import events, potions, rest, rooms, spoils
+from spire.run.events import FACE, GONE, SEEN, UP
 from spire.run.picks import Purpose
 from spire.shown import COUNTING, USED_UP, is_gone, shown_counter, shown_move
 from spire.state import Fight, Outcome, Reward, Screen
@@ -133,7 +134,7 @@ _EVENT, _OPTIONS, _ODDS = (BLOCKS["event"].at(name) for name in ("event", "optio
 _GIFTS, _DRAWBACK = BLOCKS["neow"].at("gifts"), BLOCKS["neow"].at("drawback")
 
 _COUNTED = len(COUNTED_ROOMS)
-_MATCH_CARDS, _ID, _SEEN, _UP, _GONE = 12, 511, 512, 1024, 2048
+_MATCH_CARDS = 12
 
 _BOSSES = numbers(BOSS_ORDER, len(Encounter))
 _KINDS = numbers(MONSTER_ORDER, len(Monster))
@@ -290,25 +291,14 @@ def _write_hand_card(game: Any, out: Any, slot: Any, c: Any) -> None:
 
 
 @kernel
-def _is_picked(combat: Any, c: Any) -> Any:
-    for k in range(combat.picked_count):
-        if combat.picked[k] == c:
-            return True
-    return False
-
-
-@kernel
 def _write_fight(game: Any, out: Any) -> None:
     """Write what there is in a combat besides the monsters."""
     combat = game.combat
-    held = 0
     if game.screen == Screen.HAND_SELECT:
         # The cards in question, less those picked.
-        for k in range(combat.offer_count):
-            c = int(combat.offer[k])
-            if not _is_picked(combat, c):
-                _write_hand_card(game, out, held, c)
-                held += 1
+        held = int(combat.offer_count)
+        for k in range(held):
+            _write_hand_card(game, out, k, int(combat.offer[k]))
     else:
         for k in range(combat.hand_count):
             _write_hand_card(game, out, k, int(combat.hand[k]))
@@ -517,24 +507,18 @@ def _write_selectable(
 def _write_selection(game: Any, out: Any) -> None:
     """Write the cards that can be selected: those not picked in their order, then those picked."""
     combat, pick = game.combat, game.pick
-    shown = 0
     if combat.task != 0:
         _write_task(game, out)
         out[_WANTED] = int(combat.pick_max) / 10
         out[_WANTED + 1] = int(combat.picked_count) / 10
         out[_WANTED + 2] = 1 if combat.pick_min == 0 else 0
         for k in range(combat.offer_count):
-            c = int(combat.offer[k])
-            if not _is_picked(combat, c):
-                card = combat.cards[c]
-                _write_selectable(
-                    out, shown, False, card.id, card.upgrades, card.turn_cost, card.misc
-                )
-                shown += 1
+            card = combat.cards[combat.offer[k]]
+            _write_selectable(out, k, False, card.id, card.upgrades, card.turn_cost, card.misc)
         for k in range(combat.picked_count):
             card = combat.cards[combat.picked[k]]
-            _write_selectable(out, shown, True, card.id, card.upgrades, card.turn_cost, card.misc)
-            shown += 1
+            slot = int(combat.offer_count) + k
+            _write_selectable(out, slot, True, card.id, card.upgrades, card.turn_cost, card.misc)
         return
     if _PURPOSES[pick.purpose] > 0:
         out[_PURPOSE + _PURPOSES[pick.purpose] - 1] = 1
@@ -573,9 +557,9 @@ def _write_event(game: Any, out: Any) -> None:
     elif event == Event.MATCH_AND_KEEP:
         for place in range(_MATCH_CARDS):
             face = int(game.event_data[place])
-            if face & _SEEN:
-                card = face & _ID
-                picked = face & (_UP | _GONE) != 0
+            if face & SEEN:
+                card = face & FACE
+                picked = face & (UP | GONE) != 0
                 _write_selectable(out, place, picked, card, 0, _cost(game, card, 0), 0)
 
 

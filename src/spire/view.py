@@ -37,6 +37,7 @@ from spire.ids import (
 from spire.maps import COLUMNS, ROWS
 from spire.owned import owns
 from spire.run import events, potions, rest, rooms, spoils
+from spire.run.events import FACE, GONE, SEEN, UP
 from spire.run.picks import Purpose
 from spire.shown import is_gone, shown_counter, shown_move
 from spire.state import Fight, Mark, Outcome, Reward, Screen
@@ -48,8 +49,6 @@ _BOSS_ROW = 16
 _STACKLESS = -1
 _UNPLAYABLE = -2
 _OFFERED, _SPLIT = 1 << 20, -1
-_SEEN, _UP, _GONE, _ID = 512, 1024, 2048, 511
-"""The bits of a card of Match and Keep, as `spire.run.events` keeps them."""
 
 
 def view(game: Game) -> Json:
@@ -314,13 +313,13 @@ def _event(game: Any) -> tuple[Json, list[str]]:
 
 
 def _is_up(game: Any, place: int) -> bool:
-    return bool(int(game.event_data[place]) & (_UP | _GONE))
+    return bool(int(game.event_data[place]) & (UP | GONE))
 
 
 def _face(game: Any, place: int) -> str:
     """Return a card of Match and Keep: its id once it has been seen."""
     card = int(game.event_data[place])
-    return names.CARDS[Card(card & _ID)] if card & _SEEN else f"card{place}"
+    return names.CARDS[Card(card & FACE)] if card & SEEN else f"card{place}"
 
 
 def _option_text(game: Any, event: Event, number: int) -> str | None:
@@ -438,7 +437,7 @@ def _chest(game: Any) -> tuple[Json, list[str]]:
 
 def _hand_select(game: Any) -> tuple[Json, list[str]]:
     combat = game.combat
-    hand = [_fight_card(game, c) for c in _unpicked(combat)]
+    hand = [_fight_card(game, c) for c in combat.offer[: combat.offer_count].tolist()]
     picked = combat.picked[: combat.picked_count].tolist()
     shown = {
         "hand": hand,
@@ -449,23 +448,19 @@ def _hand_select(game: Any) -> tuple[Json, list[str]]:
     return shown, _names(hand) if len(picked) < combat.pick_max else []
 
 
-def _unpicked(combat: Any) -> list[int]:
-    """Return the cards that can still be selected, in their order."""
-    picked = combat.picked[: combat.picked_count].tolist()
-    return [c for c in combat.offer[: combat.offer_count].tolist() if c not in picked]
-
-
 def _grid(game: Any) -> tuple[Json, list[str]]:
     if game.combat.task:
         combat = game.combat
-        cards = [_fight_card(game, c) for c in combat.offer[: combat.offer_count].tolist()]
+        offered = [_fight_card(game, c) for c in combat.offer[: combat.offer_count].tolist()]
         picked = [_fight_card(game, c) for c in combat.picked[: combat.picked_count].tolist()]
+        cards = offered + picked
         needed, purpose = int(combat.pick_max), int(Purpose.NONE)
     else:
         pick = game.pick
         taken = pick.picked[: pick.picked_count].tolist()
         left = pick.cards[: pick.count].tolist()
         cards = [_deck_card(game, index) for index in sorted([*left, *taken])]
+        offered = [_deck_card(game, index) for index in left]
         picked = [_deck_card(game, index) for index in taken]
         needed, purpose = int(pick.needed), int(pick.purpose)
     shown = {
@@ -478,7 +473,7 @@ def _grid(game: Any) -> tuple[Json, list[str]]:
         "for_purge": purpose in (Purpose.REMOVE, Purpose.REMOVE_ANY, Purpose.OFFER),
         "confirm_up": False,
     }
-    return shown, _names(cards)
+    return shown, _names(offered)
 
 
 def _nothing(_game: Any) -> tuple[Json, list[str]]:
@@ -647,7 +642,7 @@ def _combat(game: Any) -> Json:
 
     hand = pile("hand")
     if game.screen == Screen.HAND_SELECT:
-        hand = [_fight_card(game, c) for c in _unpicked(combat)]
+        hand = pile("offer")
     shown: Json = {
         "monsters": _monsters(game),
         "draw_pile": pile("draw"),

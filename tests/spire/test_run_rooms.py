@@ -10,6 +10,7 @@ from spire.rng import Stream
 from spire.run import floors, neow, picks, rest, rooms, shop, vitals
 from spire.run.deck import obtain_card, remove_card, transform_card
 from spire.run.rest import RestOption
+from spire.run.shop import Ware
 from spire.state import Outcome, Reward, Screen
 
 
@@ -210,13 +211,13 @@ def test_buying():
     assert potions(game)[0] == potion
     assert not shop.can_buy_card(game, 2)
     assert not shop.can_buy_relic(game, 0)
-    assert not shop.can_buy_potion(game, 1)
-    assert shop.can_buy_removal(game)
+    assert not shop.can_buy(game, Ware.POTIONS + 1)
+    assert shop.can_buy(game, Ware.REMOVAL)
     shop.buy_removal(game)
     assert game.screen == Screen.GRID
     picks.pick(game, 0)
     assert game.screen == Screen.SHOP
-    assert not shop.can_buy_removal(game)
+    assert not shop.can_buy(game, Ware.REMOVAL)
     shop.enter_shop(game)
     assert game.shop.removal_price == 100
 

@@ -7,7 +7,7 @@ import pytest
 
 import played
 from spire import names
-from spire.actions import CHOOSE, END_TURN
+from spire.actions import CHOOSE, END_TURN, choice_action
 from spire.content.cards import CARDS
 from spire.content.events import SCRIPTS
 from spire.content.monsters import KINDS
@@ -17,6 +17,7 @@ from spire.game import Game
 from spire.ids import Card, Encounter, Event, Move, Relic
 from spire.observation import RELIC_ORDER
 from spire.run.picks import Purpose
+from spire.state import DECK, Screen
 from spire.view import listed_places, view
 
 NAMES = Path(__file__).parents[2] / "../shared/data/spire/names.json"
@@ -252,3 +253,45 @@ def test_bombs_and_panache():
     combat.bomb_turns[0], combat.bomb_damage[0] = 3, 40
     powers = state(game)["combat_state"]["player"]["powers"]
     assert powers == [{"id": "TheBomb0", "name": "The Bomb", "amount": 3, "damage": 40}]
+
+
+def assert_choices_are_listed(game):
+    """Choice k of the actions is entry k of the list; only rewards and potions without room may be listed idly."""
+    if game.is_over:
+        return
+    listed = len(state(game).get("choice_list", ()))
+    allowed = [k for k in range(DECK) if game.mask()[choice_action(k)]]
+    assert all(k < listed for k in allowed)
+    if game.screen not in (Screen.COMBAT_REWARD, Screen.SHOP):
+        assert len(allowed) == listed
+
+
+def test_a_choice_is_an_entry_of_the_choice_list():
+    for game in played.every_screen():
+        assert_choices_are_listed(game)
+    for seed in range(6):
+        for game in played.moments(seed, hp=500):
+            assert_choices_are_listed(game)
+
+
+def test_what_is_picked_is_no_choice_any_more():
+    game = played.selecting(Task.GAMBLE)
+    before = state(game)
+    game.act(CHOOSE + 1)
+    after = state(game)
+    assert after["choice_list"] == before["choice_list"][:1] + before["choice_list"][2:]
+    assert len(after["screen_state"]["selected"]) == 1
+
+
+def test_the_wares_that_can_be_paid_are_the_choices():
+    game = played.at_shop()
+    game.record.gold = int(sorted(game.record.shop.card_prices)[2])
+    cheapest = int(game.record.shop.card_prices.argmin())
+    wanted = int(game.record.shop.cards[cheapest].id)
+    shown = state(game)
+    listed, wares = shown["choice_list"], shown["screen_state"]["cards"]
+    assert 3 <= len(listed) < 14
+    deck = int(game.record.deck_count)
+    game.act(CHOOSE + listed.index(wares[cheapest]["name"].lower()))
+    assert game.record.deck_count == deck + 1
+    assert game.record.deck[deck].id == wanted

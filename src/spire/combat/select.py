@@ -187,21 +187,10 @@ def _offer_cards(game: Any, pool: Any) -> None:
 
 
 @kernel
-def _picked_place(combat: Any, chosen: Any) -> Any:
-    """Return when a card was chosen, or -1."""
-    for k in range(combat.picked_count):
-        if combat.picked[k] == chosen:
-            return k
-    return -1
-
-
-@kernel
 def can_pick(game: Any, choice: Any) -> Any:
-    """Return whether a choice can be taken, or taken back."""
+    """Return whether a choice can be taken."""
     combat = game.combat
-    if choice >= combat.offer_count:
-        return False
-    return combat.picked_count < combat.pick_max or _picked_place(combat, combat.offer[choice]) >= 0
+    return choice < combat.offer_count and combat.picked_count < combat.pick_max
 
 
 @kernel
@@ -218,17 +207,13 @@ def can_skip(game: Any) -> Any:
 
 @linked()
 def pick(game: Any, choice: Any) -> None:
-    """Take a choice, or take it back; where the number is settled, the last one settles the selection."""
+    """Take a choice, which is then no more offered; a fixed number is settled with the last one."""
     combat = game.combat
-    chosen = int(combat.offer[choice])
-    place = _picked_place(combat, chosen)
-    if place >= 0:
-        combat.picked_count -= 1
-        for k in range(place, combat.picked_count):
-            combat.picked[k] = combat.picked[k + 1]
-        return
-    combat.picked[combat.picked_count] = chosen
+    combat.picked[combat.picked_count] = combat.offer[choice]
     combat.picked_count += 1
+    combat.offer_count -= 1
+    for k in range(choice, combat.offer_count):
+        combat.offer[k] = combat.offer[k + 1]
     if game.screen == Screen.CARD_REWARD or combat.picked_count == combat.pick_min:
         _settle(game, False)
 

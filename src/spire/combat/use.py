@@ -195,7 +195,7 @@ def _say(game: Any, line: Any, up: Any, c: Any, target: Any, spent: Any, free: A
     # The other fields of the effect.
     arg, card, source = int(line.arg), int(c), PLAYER
     if verb == Verb.HIT:
-        amount = card_damage(game, c, _base(game, c, arg, amount, extra), target)
+        amount = card_damage(game, c, base_damage(game, c, arg, amount, extra), target)
         arg = extra
     elif verb == Verb.HIT_ALL:
         base = amount
@@ -248,7 +248,7 @@ def _say(game: Any, line: Any, up: Any, c: Any, target: Any, spent: Any, free: A
 
 
 @kernel
-def _base(game: Any, c: Any, number: Any, amount: Any, extra: Any) -> Any:
+def base_damage(game: Any, c: Any, number: Any, amount: Any, extra: Any) -> Any:
     """Return the base damage of an attack as its text reckons it."""
     combat = game.combat
     if number == Number.STRENGTH:

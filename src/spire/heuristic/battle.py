@@ -170,15 +170,11 @@ def list_actions(game: Any, actions: Any, potions: Any) -> Any:
                 break
             if not can_pick(game, k):
                 continue
-            # What is picked already is not taken back.
             known = False
-            for other in range(combat.picked_count):
-                known = known or combat.picked[other] == combat.offer[k]
             if not pool:
                 for other in range(k):
-                    known = known or (
-                        _same(combat.cards[combat.offer[k]], combat.cards[combat.offer[other]])
-                        and _unpicked(combat, int(combat.offer[other]))
+                    known = known or _same(
+                        combat.cards[combat.offer[k]], combat.cards[combat.offer[other]]
                     )
             if not known:
                 actions[count] = choice_action(k)
@@ -216,14 +212,6 @@ def list_actions(game: Any, actions: Any, potions: Any) -> Any:
                     actions[count] = POTION_UNTARGETED + slot
                     count += 1
     return count
-
-
-@kernel
-def _unpicked(combat: Any, c: Any) -> Any:
-    for k in range(combat.picked_count):
-        if combat.picked[k] == c:
-            return False
-    return True
 
 
 @kernel

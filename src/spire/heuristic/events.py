@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from spire.actions import CHOOSE
+from spire.actions import CHOOSE, option_action
 from spire.compiled import kernel
 from spire.content.cards import FACTS, Kind
 from spire.heuristic.picks import card_worth, keep_worth
 from spire.ids import Event
 from spire.run import events
-
-_ID, _SEEN, _UP, _GONE = 511, 512, 1024, 2048
+from spire.run.events import FACE, GONE, SEEN, UP
 
 
 @kernel
@@ -28,26 +27,26 @@ def _turn(game: Any) -> Any:
     cards = game.event_data
     up = -1
     for k in range(12):
-        if int(cards[k]) & _UP:
+        if int(cards[k]) & UP:
             up = k
     unseen, best, chosen = -1, -1.0e9, -1
     for k in range(12):
         state = int(cards[k])
         if not events.can_choose(game, k):
             continue
-        if not state & _SEEN:
+        if not state & SEEN:
             if unseen < 0:
                 unseen = k
             continue
-        kind = FACTS[game.reference, state & _ID].kind
-        value = -50.0 if kind == Kind.CURSE else card_worth(game, state & _ID, 0)
+        kind = FACTS[game.reference, state & FACE].kind
+        value = -50.0 if kind == Kind.CURSE else card_worth(game, state & FACE, 0)
         if up >= 0:
-            if state & _ID == int(cards[up]) & _ID and value > 30.0:
+            if state & FACE == int(cards[up]) & FACE and value > 30.0:
                 return k
         else:
             for other in range(12):
                 twin = int(cards[other])
-                if other != k and twin & _SEEN and not twin & _GONE and twin & _ID == state & _ID:
+                if other != k and twin & SEEN and not twin & GONE and twin & FACE == state & FACE:
                     if value > best and value > 30.0:
                         best, chosen = value, k
     if chosen >= 0:
@@ -56,7 +55,7 @@ def _turn(game: Any) -> Any:
         return unseen
     # Nothing good is left: any that does not match.
     for k in range(12):
-        if events.can_choose(game, k) and (up < 0 or int(cards[k]) & _ID != int(cards[up]) & _ID):
+        if events.can_choose(game, k) and (up < 0 or int(cards[k]) & FACE != int(cards[up]) & FACE):
             return k
     for k in range(12):
         if events.can_choose(game, k):
@@ -128,12 +127,12 @@ def _wanted(game: Any, rank: Any) -> Any:
 def choose_option(game: Any) -> Any:
     """Return the option of an event."""
     if game.event == Event.MATCH_AND_KEEP:
-        return CHOOSE + _turn(game)
+        return option_action(game, _turn(game))
     for rank in range(3):
         option = _wanted(game, rank)
         if option < events.option_count(game) and events.can_choose(game, option):
-            return CHOOSE + option
+            return option_action(game, option)
     for option in range(events.option_count(game)):
         if events.can_choose(game, option):
-            return CHOOSE + option
+            return option_action(game, option)
     return CHOOSE

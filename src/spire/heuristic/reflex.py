@@ -196,10 +196,7 @@ def _reflex_pick(game: Any) -> Any:
         return PROCEED
     best, chosen = -1000.0, -1
     for k in range(combat.offer_count):
-        known = False
-        for other in range(combat.picked_count):
-            known = known or combat.picked[other] == combat.offer[k]
-        if known or not can_pick(game, k):
+        if not can_pick(game, k):
             continue
         value = plain_worth(game, combat.cards[combat.offer[k]])
         if worst:

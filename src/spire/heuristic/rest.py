@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spire.actions import CHOOSE, PROCEED
+from spire.actions import PROCEED, option_action
 from spire.compiled import kernel
 from spire.maps import ROWS
 from spire.run.rest import RestOption, can_rest
@@ -23,7 +23,7 @@ def choose_rest(game: Any) -> Any:
     )
     for option in order:
         if can_rest(game, option):
-            return CHOOSE + option
+            return option_action(game, option)
     if can_rest(game, RestOption.RECALL):
-        return CHOOSE + RestOption.RECALL
+        return option_action(game, RestOption.RECALL)
     return PROCEED

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from spire.content.card_pools import TRANSFORMS
-from spire.content.cards import FACTS, Kind
+from spire.content.cards import FACTS, Kind, Rarity
 from spire.content.monsters import BOSSES, ELITES, NORMAL
 from spire.content.moves import Own, Verb, levels
-from spire.ids import Card, Monster, MonsterPower, Move, PlayerPower, Potion, Relic
-from spire.owned import owns
+from spire.content.text import Task
+from spire.ids import Card, Monster, MonsterPower, Move, PlayerPower, Potion, Relic, Room
+from spire.owned import counter, owns
 from spire.rng import Stream, random_int
-from spire.state import Fight
+from spire.state import Fight, Mark, Screen
 
 C, P, R = Card, PlayerPower, Relic
 
@@ -73,13 +74,29 @@ class Situation:
             taken = self.power(P.MAYHEM)
         self.taken = taken
         """How many cards an effect takes from the draw pile to play them."""
-        if taken > len(self.draw):
-            # What is on top after a shuffle is not known here.
-            for card in (*self.draw, *self.discard, *(self.hand if self.ends_turn else ())):
-                yield _as_played(card, by_itself=True)
-        else:
-            for card in self.draw[len(self.draw) - taken :]:
-                yield _as_played(card, by_itself=True)
+        yield from self._taken(taken)
+
+    def _taken(self, taken: int) -> Iterator[Played]:
+        """Yield the cards an effect takes from the draw pile; a Havoc among them takes one more."""
+        pile = list(self.draw)
+        while taken and pile:
+            card = pile.pop()
+            taken += (card.id == C.HAVOC) - 1
+            yield _as_played(card, by_itself=True)
+        if taken:
+            # What is on top after a shuffle is not known here, but what Havoc plays is exhausted by it.
+            exhausted = self._exhausted() if "play" in self.move else None
+            for card in (*self.discard, *(self.hand if self.ends_turn else ())):
+                if exhausted is None or (card.id, card.uid) in exhausted:
+                    yield _as_played(card, by_itself=True)
+
+    def _exhausted(self) -> set[tuple[int, int]]:
+        """Return the ids of the cards that the action exhausts."""
+        combat, after = self.combat, self.after.combat
+        was = set(combat.exhaust[: combat.exhaust_count].tolist())
+        now = after.exhaust[: after.exhaust_count].tolist()
+        cards = [after.cards[index] for index in now if index not in was]
+        return {(int(card.id), int(card.uid)) for card in cards}
 
     @property
     def ends_turn(self) -> bool:
@@ -135,6 +152,11 @@ class Situation:
         counts = self.game.counts.copy()
         made = int(self.after.counts[Stream.AI]) - int(counts[Stream.AI])
         return [int(random_int(words, counts, Stream.AI, 99)) for _ in range(made)]
+
+    def drawn(self, stream: Stream, count: int) -> int:
+        """Return what the next draw of a stream is, from 0 to below `count`."""
+        words, counts = self.game.words.copy(), self.game.counts.copy()
+        return int(random_int(words, counts, stream, count - 1))
 
     def kind(self, card: Any) -> Kind:
         """Return the type of a card."""
@@ -234,10 +256,20 @@ def _(s: Situation) -> bool:
     )
 
 
+@deviation("TRUE_GRIT", "it rolls for an only card")
+def _(s: Situation) -> bool:
+    if not s.plays(C.TRUE_GRIT, upgraded=False):
+        return False
+    others = len(s.hand) - ("play" in s.move)
+    return others == 1
+
+
 @deviation("VIOLENCE", "with too few attacks in the draw pile, it copies them")
 def _(s: Situation) -> bool:
     attacks = sum(s.kind(card.id) == Kind.ATTACK for card in s.draw)
-    return any(one.card == C.VIOLENCE and attacks < (4 if one.upgrades else 3) for one in s.played)
+    return any(
+        one.card == C.VIOLENCE and 0 < attacks < (4 if one.upgrades else 3) for one in s.played
+    )
 
 
 @deviation("JACK_OF_ALL_TRADES_PLUS", "its cards come in the reverse order")
@@ -273,7 +305,8 @@ def _(s: Situation) -> bool:
         upgraded = s.hand
     else:
         return False
-    return any(_upgrade_restores(s, card) for card in upgraded)
+    played = s.hand[s.move["play"]] if "play" in s.move else None
+    return any(card is not played and _upgrade_restores(s, card) for card in upgraded)
 
 
 def _upgrade_restores(s: Situation, card: Any) -> bool:
@@ -321,11 +354,6 @@ def _(s: Situation) -> bool:
     return any(one.by_itself and one.card == C.PERFECTED_STRIKE for one in s.played)
 
 
-@deviation("DISCOVERY", "it may offer other cards")
-def _(s: Situation) -> bool:
-    return s.plays(C.DISCOVERY)
-
-
 @deviation("SEVERAL_TOP_CARDS", "cards played at once from the draw pile come in the reverse order")
 def _(s: Situation) -> bool:
     return s.taken > 1
@@ -366,12 +394,19 @@ def _(s: Situation) -> bool:
 
 @deviation("ANGRY", "it is set off by attacks that are blocked")
 def _(s: Situation) -> bool:
-    if not any(s.kind(one.card) == Kind.ATTACK for one in s.played):
-        return False
-    return any(
-        before.powers[MonsterPower.ANGRY] and before.block and after.block < before.block
+    attacks = [one.card for one in s.played if s.kind(one.card) == Kind.ATTACK]
+    copied = s.power(P.DOUBLE_TAP) or s.power(P.DUPLICATION) or s.owns(R.NECRONOMICON)
+    many = len(attacks) > 1 or copied or any(card in SEVERAL_HITS for card in attacks)
+    return bool(attacks) and any(
+        before.powers[MonsterPower.ANGRY]
+        and before.block
+        and after.block < before.block
+        and (many or after.hp == before.hp)
         for before, after in s.pairs(Monster.MAD_GREMLIN)
     )
+
+
+SEVERAL_HITS = (C.FIEND_FIRE, C.PUMMEL, C.SWORD_BOOMERANG, C.TWIN_STRIKE, C.WHIRLWIND)
 
 
 @deviation("LIQUID_MEMORIES", "an only card that it returns is not free")
@@ -387,6 +422,42 @@ def _(s: Situation) -> bool:
     if not s.owns(R.RED_SKULL) or not s.fighting:
         return False
     return bool(2 * s.game.hp <= s.game.max_hp)
+
+
+@deviation("VIGOR_AT_CHOICE", "it is gone at once, not after the card is done")
+def _(s: Situation) -> bool:
+    attacks = any(s.kind(one.card) == Kind.ATTACK for one in s.played)
+    return attacks and bool(s.after.combat.task and s.after.combat.powers[P.VIGOR])
+
+
+@deviation("TOOLBOX", "what other relics begin a combat with is there before its choice")
+def _(s: Situation) -> bool:
+    opens = s.after.combat.task == Task.TOOLBOX and not s.fighting
+    return opens and any(map(s.owns, BEGINNERS))
+
+
+BEGINNERS = (
+    R.ANCHOR,
+    R.BLOOD_VIAL,
+    R.BRIMSTONE,
+    R.BRONZE_SCALES,
+    R.CLOCKWORK_SOUVENIR,
+    R.DU_VU_DOLL,
+    R.FOSSILIZED_HELIX,
+    R.GIRYA,
+    R.GREMLIN_VISAGE,
+    R.LANTERN,
+    R.MUTAGENIC_STRENGTH,
+    R.ODDLY_SMOOTH_STONE,
+    R.PANTOGRAPH,
+    R.PHILOSOPHERS_STONE,
+    R.PRESERVED_INSECT,
+    R.RED_SKULL,
+    R.SLING_OF_COURAGE,
+    R.THREAD_AND_NEEDLE,
+    R.VAJRA,
+)
+"""Relics that do something as a combat begins."""
 
 
 @deviation("GREMLIN_VISAGE", "the Weak it begins with lasts a round longer")
@@ -405,19 +476,77 @@ def _(s: Situation) -> bool:
 
 @deviation("MUMMIFIED_HAND", "it may choose the power that is being played")
 def _(s: Situation) -> bool:
-    if not s.owns(R.MUMMIFIED_HAND):
+    if not s.owns(R.MUMMIFIED_HAND) or "play" not in s.move:
         return False
-    return any(
-        s.kind(one.card) == Kind.POWER and one.cost > 0 and one.turn_cost > 0 and not one.by_itself
-        for one in s.played
+    played = s.hand[s.move["play"]]
+    if s.kind(played.id) != Kind.POWER or played.cost <= 0 or played.turn_cost <= 0:
+        return False
+    costly = [
+        card
+        for card in s.hand
+        if card.cost > 0 and card.turn_cost > 0 and not card.marks & Mark.FREE
+    ]
+    others = [card for card in costly if card is not played]
+    if not others:
+        return True
+    return (
+        costly[s.drawn(Stream.CARD_RANDOM, len(costly))]
+        is not others[s.drawn(Stream.CARD_RANDOM, len(others))]
     )
+
+
+@deviation("TOY_ORNITHOPTER", "it does not heal")
+def _(s: Situation) -> bool:
+    drinks = bool(s.move.get("use")) and s.owns(R.TOY_ORNITHOPTER)
+    return drinks and bool(s.game.hp < s.game.max_hp)
+
+
+@deviation("ANCIENT_TEA_SET", "it is forgotten in the first room after a rest that is no combat")
+def _(s: Situation) -> bool:
+    begins = not s.fighting and s.after.combat.fight == Fight.ON
+    armed = counter(s.game, R.ANCIENT_TEA_SET) == ARMED and s.game.room != Room.REST
+    return bool(begins and armed)
+
+
+ARMED = -2
+"""The counter of a Tea Set that waits for the next combat."""
+
+
+@deviation("MEAT_ON_THE_BONE", "it is asked after the relics before it have healed")
+def _(s: Situation) -> bool:
+    ended = s.fighting and s.after.combat.fight != Fight.ON
+    others = s.owns(R.BURNING_BLOOD) or s.owns(R.BLACK_BLOOD)
+    if not ended or not others or not s.owns(R.MEAT_ON_THE_BONE):
+        return False
+    # It healed, and would not have done so after the others.
+    return int(s.after.hp) > int(s.game.hp) + MEAT and 2 * (int(s.after.hp) - MEAT) > int(
+        s.after.max_hp
+    )
+
+
+MEAT = 12
+
+
+@deviation("GOLDEN_IDOL", "it adds nothing to the gold of event fights and of a Tiny House")
+def _(s: Situation) -> bool:
+    if not s.owns(R.GOLDEN_IDOL):
+        return False
+    won = s.fighting and s.after.combat.fight != Fight.ON and s.game.room == Room.EVENT
+    return won or (s.move.get("boss_relic") is not None and s.move["id"] == "TINY_HOUSE")
 
 
 @deviation("BOTTLE_FROM_REWARDS", "the choice of a card for a bottle ends the rewards")
 def _(s: Situation) -> bool:
-    bottles = ("BOTTLED_FLAME", "BOTTLED_LIGHTNING", "BOTTLED_TORNADO")
-    others = int(s.game.rewards.count) > 1
-    return s.move.get("reward") == "relic" and s.move["id"] in bottles and others
+    return s.move.get("task") == "BOTTLE" and bool(s.game.pick.then == Screen.COMBAT_REWARD)
+
+
+@deviation("BONFIRE", "an uncommon card heals 10 HP, not all")
+def _(s: Situation) -> bool:
+    if s.move.get("task") != "BONFIRE_SPIRITS":
+        return False
+    card = s.game.deck[s.move["deck_index"]].id
+    missing = int(s.game.max_hp) - int(s.game.hp)
+    return bool(FACTS[s.game.reference, card].rarity == Rarity.UNCOMMON) and missing > 10
 
 
 @deviation("TRANSFORM", "a class card may turn into its like: those behind it do not move up")
@@ -453,18 +582,24 @@ def _(s: Situation) -> bool:
 
 @deviation("HEXAGHOST_INFERNO", "it makes no Burns")
 def _(s: Situation) -> bool:
-    return s.ends_turn and any(
-        before.move == Move.HEXAGHOST_INFERNO for before, _ in s.pairs(Monster.HEXAGHOST)
+    # It counts its infernos as it begins one.
+    return any(
+        after.hp > 0 and after.misc[Own.INFERNOS] and before.move == Move.HEXAGHOST_INFERNO
+        for before, after in s.pairs(Monster.HEXAGHOST)
+        if s.ends_turn
     )
 
 
 @deviation("RED_SLAVER_ENTANGLES", "it does not remember that it has entangled")
 def _(s: Situation) -> bool:
+    both = (Move.RED_SLAVER_STAB, Move.RED_SLAVER_SCRAPE)
     return any(
         after.misc[Own.ENTANGLED]
         and after.moves > before.moves
         and any(
-            roll >= 75 or (roll >= 55 and before.last != before.before_last) for roll in s.rolls()
+            roll >= 75
+            or (roll >= 55 and not (before.last == before.before_last and before.last in both))
+            for roll in s.rolls()
         )
         for before, after in s.pairs(Monster.RED_SLAVER)
     )
@@ -479,6 +614,7 @@ def _(s: Situation) -> bool:
         and before.before_last != Move.BLUE_SLAVER_RAKE
         and after.moves > before.moves
         and after.move == Move.BLUE_SLAVER_STAB
+        and any(roll < 40 for roll in s.rolls())
         for before, after in s.pairs(Monster.BLUE_SLAVER)
     )
     red = any(
@@ -503,7 +639,10 @@ def _(s: Situation) -> bool:
 def _(s: Situation) -> bool:
     spit = Move.ACID_SLIME_L_CORROSIVE_SPIT
     return s.game.ascension >= 17 and any(
-        before.move == before.before_last == spit and after.moves > before.moves
+        s.ends_turn
+        and before.move == before.before_last == spit
+        and after.moves > before.moves
+        and any(roll < 40 for roll in s.rolls())
         for before, after in s.pairs(Monster.ACID_SLIME_L)
     )
 
@@ -520,6 +659,29 @@ def _(s: Situation) -> bool:
     )
 
 
+@deviation("GUARDIAN_AT_TURN_END", "what its shift adds to its block is lost at once")
+def _(s: Situation) -> bool:
+    burned = s.power(P.COMBUST) or s.power(P.THE_BOMB) or s.owns(R.STONE_CALENDAR)
+    if not s.ends_turn or not (burned or any(s.combat.bomb_turns)):
+        return False
+    return any(
+        before.powers[MonsterPower.MODE_SHIFT]
+        and not after.powers[MonsterPower.MODE_SHIFT]
+        and after.block
+        for before, after in s.pairs(Monster.THE_GUARDIAN)
+    )
+
+
+@deviation("GUARDIAN_AT_CHOICE", "it shifts its mode at once, not after the card is done")
+def _(s: Situation) -> bool:
+    return s.after.combat.task != 0 and any(
+        before.powers[MonsterPower.MODE_SHIFT]
+        and not after.powers[MonsterPower.MODE_SHIFT]
+        and after.move != Move.THE_GUARDIAN_DEFENSIVE_MODE
+        for before, after in s.pairs(Monster.THE_GUARDIAN)
+    )
+
+
 @deviation("ALL_FLED", "when every monster has fled, there are spoils all the same")
 def _(s: Situation) -> bool:
     if not s.ends_turn:
@@ -533,22 +695,22 @@ def _(s: Situation) -> bool:
     )
 
 
-@deviation("ATTACKER_DIES", "a monster that dies while it attacks goes on with its move")
+@deviation("ATTACKER_DIES", "a monster that dies while it attacks goes on hitting")
 def _(s: Situation) -> bool:
-    if not s.ends_turn or not (s.power(P.THORNS) or s.power(P.FLAME_BARRIER)):
+    returned = s.power(P.THORNS) + s.power(P.FLAME_BARRIER)
+    if not s.ends_turn or not returned:
         return False
+    burned = s.power(P.COMBUST)
     return any(
-        after.dead and Move(before.move) in LONG_ATTACKS
+        after.dead and (int(before.hp) - burned) / returned <= HITS.get(Move(before.move), 0) - 1
         for kind in {Monster(monster.id) for monster in s.monsters()}
         for before, after in s.pairs(kind)
     )
 
 
-LONG_ATTACKS = {
-    move
+HITS = {
+    move: sum(levels(step.times)[0] for step in act.steps if step.verb == Verb.HIT)
     for kind in (*NORMAL, *ELITES, *BOSSES)
     for move, act in kind.moves.items()
-    if any(step.verb == Verb.HIT for step in act.steps)
-    and (len(act.steps) > 1 or levels(act.steps[0].times)[0] > 1)
 }
-"""Moves that are more than one hit."""
+"""How often a move hits."""

@@ -31,8 +31,8 @@ def _told(event: str, text: list[str]) -> list[Any]:
     The wording of other events tells what the states that follow show.
     """
     if event == "WE_MEET_AGAIN":
-        asked = [line.split(" Lose ")[1].rstrip(".g") for line in text if " Lose " in line]
-        return [int(what) if what.isdigit() else _as_id(what) for what in asked]
+        asked = [line.split(" Lose ")[1].rstrip(".") for line in text if " Lose " in line]
+        return [int(what[:-1]) if what[0].isdigit() else _as_id(what) for what in asked]
     if event in ("DEAD_ADVENTURER", "SCRAP_OOZE"):
         return [int(part) for line in text[:1] for part in re.findall(r"(\d+)%", line)]
     return []
@@ -45,7 +45,10 @@ def _as_id(name: str) -> str:
 
 def _combat(combat: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in combat.items() if name != "undefined_behavior"}
-    kept["monsters"] = [monster and _monster(monster) for monster in combat["monsters"]]
+    monsters = [monster and _monster(monster) for monster in combat["monsters"]]
+    while monsters and monsters[-1] is None:
+        monsters.pop()
+    kept["monsters"] = monsters
     kept["ctr"] = {name: count for name, count in combat["ctr"].items() if name != "discarded"}
     if "NO_DRAW" in combat["powers"]:
         kept["powers"] = combat["powers"] | {"NO_DRAW": 1}

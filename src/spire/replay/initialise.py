@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from spire.arrays import fill
+from spire.combat.monsters import THRESHOLD_STEP
 from spire.content.moves import Own
 from spire.content.relics import FACTS as RELIC_FACTS
+from spire.content.relics import USED_UP
 from spire.content.text import Task
 from spire.game import Game
 from spire.ids import (
@@ -132,7 +134,7 @@ def load_state(game: Any, step: Step, memory: Memory) -> None:
     }
     memory.ai, memory.monster_hp = state["rng"]["ai"], state["rng"]["monsterHp"]
     memory.floor = state["floor"]
-    memory.emptied = False
+    memory.emptied, memory.uncounted = False, 0
     game.combat.fight = Fight.NONE
     game.combat.task = 0
     if "combat" in state:
@@ -187,6 +189,8 @@ def _load_holdings(game: Any, state: dict[str, Any]) -> None:
         if relic == Relic.NEOWS_LAMENT and "combat" in state and count:
             # It is counted as the combat begins, and shown once it is over.
             game.relic_counters[slot] = count - 1
+        elif relic == Relic.MAW_BANK:
+            game.relic_counters[slot] = charges if count else USED_UP
         elif relic == Relic.OMAMORI or relic in LIVE_COUNTERS or relic == Relic.NEOWS_LAMENT:
             game.relic_counters[slot] = count
         game.relic_slots[relic] = slot + 1
@@ -425,6 +429,9 @@ def _load_monsters(game: Any, shown: list[dict[str, Any] | None]) -> None:
         monster.moves = max(int(monster.moves), 1)
         if one["id"] in _OWN and "misc" in one:
             monster.misc[_OWN[one["id"]]] = one["misc"]
+            if one["id"] == "THE_GUARDIAN" and "MODE_SHIFT" not in one["powers"]:
+                # Ours is the next one from the moment it shifts.
+                monster.misc[Own.THRESHOLD] += THRESHOLD_STEP
         fill(monster.powers, 0)
         for name, amount in one["powers"].items():
             monster.powers[MonsterPower[name]] = amount

@@ -19,6 +19,8 @@ from spire.actions import (
     POTION_UNTARGETED,
     PROCEED,
     THROW,
+    action_option,
+    option_action,
 )
 from spire.ids import Card, Event, NeowBonus, NeowDrawback, Potion, Relic, Room
 from spire.maps import COLUMNS, ROWS
@@ -36,13 +38,18 @@ from spire.replay.project import (
     set_of_cards,
     task_name,
 )
+from spire.run.shop import Ware
 from spire.state import MONSTERS, Fight, Reward, Screen
 
 RESTS = ("REST", "SMITH", "LIFT", "TOKE", "DIG", "RECALL")
+WARES = {
+    "remove": Ware.REMOVAL,
+    "card": Ware.CARDS,
+    "relic": Ware.RELICS,
+    "potion": Ware.POTIONS,
+}
 SUBSETS = ("EXHAUST_MANY", "GAMBLE")
 """Tasks that take any number of cards; a trace writes them as one entry and one action."""
-REMOVAL, CARDS, RELICS, SHOP_POTIONS, SHOP_END = 0, 1, 8, 11, 14
-"""The choices of a shop: the first of each kind."""
 
 Move = dict[str, Any]
 
@@ -88,6 +95,13 @@ def _places(choices: Iterable[int]) -> Iterator[int]:
     for number in choices:
         if number < PROCEED:
             yield number - CHOOSE
+
+
+def _options(game: Any, choices: Iterable[int]) -> Iterator[int]:
+    """Yield the options that are chosen, by their own numbers in a shop, at a rest site or in an event."""
+    for number in choices:
+        if number < PROCEED:
+            yield int(action_option(game, number))
 
 
 def _neow(game: Any, choices: list[int]) -> list[Move]:
@@ -218,32 +232,32 @@ def _boss_relics(game: Any, choices: list[int]) -> list[Move]:
 
 
 def _event(game: Any, choices: list[int]) -> list[Move]:
-    return [{"event": Event(game.event).name, "option": place} for place in _places(choices)]
+    return [{"event": Event(game.event).name, "option": place} for place in _options(game, choices)]
 
 
 def _shop(game: Any, choices: list[int]) -> list[Move]:
     shop = game.shop
     moves: list[Move] = []
-    for place in _places(choices):
-        if place == REMOVAL:
+    for place in _options(game, choices):
+        if place == Ware.REMOVAL:
             moves.append({"shop_buy": "remove", "price": int(shop.removal_price)})
             continue
-        if place < RELICS:
-            index = place - CARDS
+        if place < Ware.RELICS:
+            index = place - Ware.CARDS
             what, which, price = "card", Card(shop.cards[index].id).name, shop.card_prices[index]
-        elif place < SHOP_POTIONS:
-            index = place - RELICS
+        elif place < Ware.POTIONS:
+            index = place - Ware.RELICS
             what, which, price = "relic", Relic(shop.relics[index]).name, shop.relic_prices[index]
         else:
-            index = place - SHOP_POTIONS
+            index = place - Ware.POTIONS
             what, which = "potion", Potion(shop.potions[index]).name
             price = shop.potion_prices[index]
         moves.append({"shop_buy": what, "index": index, "id": which, "price": int(price)})
     return [*moves, {"leave": True}] if LEAVE in choices else moves
 
 
-def _rest(_game: Any, choices: list[int]) -> list[Move]:
-    moves: list[Move] = [{"rest": RESTS[place]} for place in _places(choices)]
+def _rest(game: Any, choices: list[int]) -> list[Move]:
+    moves: list[Move] = [{"rest": RESTS[place]} for place in _options(game, choices)]
     return moves or [{"leave": True}]
 
 
@@ -292,13 +306,12 @@ def numbers(game: Any, move: Move, memory: Memory) -> Iterator[int]:
     elif "reward" in move:
         yield from _taken(game, move, memory)
     elif "shop_buy" in move:
-        first = {"remove": REMOVAL, "card": CARDS, "relic": RELICS, "potion": SHOP_POTIONS}
-        yield CHOOSE + first[move["shop_buy"]] + move.get("index", 0)
+        yield int(option_action(game, WARES[move["shop_buy"]] + move.get("index", 0)))
     elif "map" in move:
         columns = reachable(game)
         yield CHOOSE + (columns.index(move["map"]) if columns else 0)
     elif "rest" in move:
-        yield CHOOSE + RESTS.index(move["rest"])
+        yield int(option_action(game, RESTS.index(move["rest"])))
     elif "proceed" in move:
         yield LEAVE if game.screen == Screen.CARD_REWARD else PROCEED
     elif "open_chest" in move:
@@ -307,9 +320,10 @@ def numbers(game: Any, move: Move, memory: Memory) -> Iterator[int]:
         yield PROCEED if game.screen in (Screen.CHEST, Screen.REST) else LEAVE
     elif "skip" in move:
         yield LEAVE
+    elif "option" in move:
+        yield int(option_action(game, move["option"]))
     else:
-        which = next(name for name in ("neow", "option", "boss_relic") if name in move)
-        yield CHOOSE + move[which]
+        yield CHOOSE + move["neow" if "neow" in move else "boss_relic"]
 
 
 def _selected(game: Any, move: Move) -> Iterator[int]:

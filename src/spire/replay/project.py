@@ -13,6 +13,7 @@ from spire.combat.damage import monster_attack_amount
 from spire.content.cards import FACTS, Kind
 from spire.content.monsters import BOSSES, ELITES, NORMAL
 from spire.content.moves import Step, Verb, levels
+from spire.content.relics import USED_UP
 from spire.content.text import Task
 from spire.ids import (
     Card,
@@ -286,8 +287,9 @@ def _deck_card(card: Any) -> list[Any]:
 def _counter(relic: int, count: int, memory: Memory | None) -> int:
     if memory is not None and relic in EARLIER_COUNTERS:
         return memory.counters.get(relic, count)
-    # A relic that is used up counts below 0.
-    return max(count, 0) if relic in COUNTERS else 0
+    if relic == Relic.MAW_BANK:
+        return int(count != USED_UP)
+    return count if relic in COUNTERS else 0
 
 
 def _streams(game: Any, memory: Memory) -> dict[str, int]:

@@ -65,8 +65,8 @@ _LEAST_GOLD, _MOST_GOLD = 50, 150
 _FINDS = 3
 _FIND_GOLD, _FIND_RELIC = 0, 2
 
-# A card of Match and Keep is its id and these bits. The page counts the tries.
-_ID, _SEEN, _UP, _GONE = 511, 512, 1024, 2048
+FACE, SEEN, UP, GONE = 511, 512, 1024, 2048
+"""A card of Match and Keep is its id, in the bits of `FACE`, and the other bits. The page counts the tries."""
 _TRIES = 5
 
 
@@ -313,7 +313,7 @@ def _holds(game: Any, check: Any, amount: Any) -> Any:
     if check == Check.DRAWN:
         return game.event_data[amount] != 0
     if check == Check.FACE_DOWN:
-        return not int(game.event_data[amount]) & (_UP | _GONE)
+        return not int(game.event_data[amount]) & (UP | GONE)
     if check == Check.IDOL_OR_HALF_HP:
         return owns(game, Relic.GOLDEN_IDOL) or 2 * int(game.hp) <= game.max_hp
     for index in range(game.deck_count):
@@ -439,20 +439,20 @@ def _turn(game: Any, place: Any) -> Any:
     game.screen = Screen.EVENT
     first = -1
     for other in range(cards.size):
-        if int(cards[other]) & _UP:
+        if int(cards[other]) & UP:
             first = other
-    card = int(cards[place]) & _ID
+    card = int(cards[place]) & FACE
     if first == -1:
-        cards[place] = card | _SEEN | _UP
+        cards[place] = card | SEEN | UP
         return 0
-    matched = int(cards[first]) & _ID == card
-    state = _SEEN | _GONE if matched else _SEEN
-    cards[first] = int(cards[first]) & _ID | state
+    matched = int(cards[first]) & FACE == card
+    state = SEEN | GONE if matched else SEEN
+    cards[first] = int(cards[first]) & FACE | state
     cards[place] = card | state
     game.event_page += 1
     left = 0
     for other in range(cards.size):
-        if not int(cards[other]) & _GONE:
+        if not int(cards[other]) & GONE:
             left += 1
     if left == 0 or game.event_page == _TRIES:
         game.screen = Screen.MAP

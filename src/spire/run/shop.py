@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spire import reference
+from spire.codes import Codes
 from spire.compiled import kernel
 from spire.content.card_pools import SHOP, SHOP_SIZES
 from spire.content.cards import FACTS as CARDS
@@ -174,6 +175,53 @@ def _removal(game: Any, courier: Any, member: Any) -> Any:
     return half_up(price)
 
 
+class Ware(Codes):
+    """The wares of a shop, by their places: the removal of a card, then the first of each kind."""
+
+    REMOVAL = 0
+    CARDS = 1
+    RELICS = 8
+    POTIONS = 11
+    END = 14
+
+
+@kernel
+def can_pay(game: Any, ware: Any) -> Any:
+    """Return whether a ware is there and can be paid."""
+    shop = game.shop
+    if ware == Ware.REMOVAL:
+        return not shop.removal_sold and game.gold >= shop.removal_price
+    if ware < Ware.RELICS:
+        return can_buy_card(game, ware - Ware.CARDS)
+    if ware < Ware.POTIONS:
+        return can_buy_relic(game, ware - Ware.RELICS)
+    k = ware - Ware.POTIONS
+    return shop.potions[k] != Potion.INVALID and game.gold >= shop.potion_prices[k]
+
+
+@kernel
+def can_buy(game: Any, ware: Any) -> Any:
+    """Return whether a ware is there, can be paid, and is of use: held, or a card to remove."""
+    if not can_pay(game, ware):
+        return False
+    if ware == Ware.REMOVAL:
+        return any_pick(game, Purpose.REMOVE)
+    return ware < Ware.POTIONS or (has_room(game) and not owns(game, Relic.SOZU))
+
+
+@linked()
+def buy(game: Any, ware: Any) -> None:
+    """Buy a ware."""
+    if ware == Ware.REMOVAL:
+        buy_removal(game)
+    elif ware < Ware.RELICS:
+        buy_card(game, ware - Ware.CARDS)
+    elif ware < Ware.POTIONS:
+        buy_relic(game, ware - Ware.RELICS)
+    else:
+        buy_potion(game, ware - Ware.POTIONS)
+
+
 @kernel
 def can_buy_card(game: Any, k: Any) -> Any:
     """Return whether a card is there and can be paid."""
@@ -184,22 +232,6 @@ def can_buy_card(game: Any, k: Any) -> Any:
 def can_buy_relic(game: Any, k: Any) -> Any:
     """Return whether a relic is there and can be paid."""
     return game.shop.relics[k] != Relic.INVALID and game.gold >= game.shop.relic_prices[k]
-
-
-@kernel
-def can_buy_potion(game: Any, k: Any) -> Any:
-    """Return whether a potion is there and can be paid and held."""
-    if game.shop.potions[k] == Potion.INVALID or game.gold < game.shop.potion_prices[k]:
-        return False
-    return has_room(game) and not owns(game, Relic.SOZU)
-
-
-@kernel
-def can_buy_removal(game: Any) -> Any:
-    """Return whether the removal of a card is there and can be paid and used."""
-    if game.shop.removal_sold or game.gold < game.shop.removal_price:
-        return False
-    return any_pick(game, Purpose.REMOVE)
 
 
 @kernel

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spire.combat.damage import card_block, card_damage
-from spire.combat.use import _base as base_damage
+from spire.combat.use import base_damage
 from spire.content import cards, potions
 from spire.content.cards import Kind
 from spire.content.text import Line, Number, Pool, Special, Task, Verb, select

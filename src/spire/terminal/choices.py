@@ -20,6 +20,7 @@ from spire.actions import (
     PROCEED,
     THROW,
     choice_action,
+    option_action,
 )
 from spire.combat.hits import is_target
 from spire.combat.use import needs_target, potion_needs_target
@@ -44,11 +45,12 @@ from spire.ids import (
 from spire.maps import COLUMNS, ROWS
 from spire.names import NEOW_BONUSES, NEOW_DRAWBACKS
 from spire.owned import counter, owns
-from spire.run.events import _GONE, _ID, _UP
+from spire.run.events import FACE, GONE, UP, can_choose
 from spire.run.picks import Purpose
 from spire.run.potions import has_room
 from spire.run.rest import RestOption, can_rest
 from spire.run.rooms import can_go
+from spire.run.shop import Ware, can_buy
 from spire.run.spoils import shown_set
 from spire.state import MONSTERS, Mark, Reward, Screen
 from spire.terminal.cards import (
@@ -63,7 +65,6 @@ from spire.terminal.cards import (
 )
 from spire.terminal.words import RELICS, ROOMS, monster_name, spoken
 
-SHOP_CARDS, SHOP_RELICS, SHOP_POTIONS, SHOP_END = 1, 8, 11, 14
 _CHOKED, _NORMAL = 6, 3
 _HARD_EVENTS = 15
 _CHESTS = ("small", "medium", "large")
@@ -90,7 +91,6 @@ class Choice:
     style: str = ""
     why_not: str = ""
     """Why it can not be done, if it can not."""
-    picked: bool = False
 
     @property
     def is_aimed(self) -> bool:
@@ -237,14 +237,14 @@ def reachable(game: Game) -> list[int]:
 # Cards, relics, potions as choices.
 
 
-def _deck_choice(card: Any, action: int, price: str = "", why_not: str = "") -> Choice:
+def _deck_choice(card: Any, actions: tuple[int, ...], price: str = "", why_not: str = "") -> Choice:
     """Return a card of the deck, or one that is offered."""
     which, upgrades = Card(card.id), int(card.upgrades)
     misc = int(card.misc) if "misc" in card.dtype.names else CARD_DATA[which].misc
     cost = f"({printed_cost(which, upgrades)})"
     return Choice(
         card_name(which, upgrades),
-        (action,),
+        actions,
         card_text(which, upgrades, misc),
         aside=f"{price} {cost}" if price else cost,
         style=KIND_STYLES.get(kind_of(which), ""),
@@ -266,11 +266,13 @@ def _fight_choice(
     )
 
 
-def _relic_choice(relic: int, action: int, price: str = "", why_not: str = "") -> Choice:
+def _relic_choice(
+    relic: int, actions: tuple[int, ...], price: str = "", why_not: str = ""
+) -> Choice:
     which = Relic(relic)
     return Choice(
         RELIC_NAMES[which],
-        (action,),
+        actions,
         RELICS.get(which, ""),
         aside=f"{price}    " if price else "",
         style="yellow",
@@ -368,7 +370,6 @@ def _unplayable(game: Any, c: int) -> str:
 def _selection(game: Any) -> Iterator[Choice]:
     """Yield the cards of a selection in a fight, by their indices or (where offered) their ids."""
     combat = game.combat
-    picked = combat.picked[: combat.picked_count].tolist()
     for k, one in enumerate(combat.offer[: combat.offer_count].tolist()):
         action = (int(choice_action(k)),)
         full = f"No more than {int(combat.pick_max)} can be chosen."
@@ -382,9 +383,9 @@ def _selection(game: Any) -> Iterator[Choice]:
                 KIND_STYLES.get(kind_of(which), ""),
             )
         else:
-            yield _fight_choice(game, one, action, picked=one in picked, why_not=full)
+            yield _fight_choice(game, one, action, why_not=full)
     if game.screen == Screen.HAND_SELECT and combat.pick_min == 0:
-        yield Choice(f"Done: {len(picked)} chosen", (PROCEED,))
+        yield Choice(f"Done: {int(combat.picked_count)} chosen", (PROCEED,))
     if game.screen == Screen.CARD_REWARD and combat.pick_min == 0:
         yield Choice("None of them", (LEAVE,))
 
@@ -392,7 +393,7 @@ def _selection(game: Any) -> Iterator[Choice]:
 def _grid(game: Any) -> Iterator[Choice]:
     for k, index in enumerate(game.pick.cards[: game.pick.count].tolist()):
         card = game.deck[index]
-        choice = _deck_choice(card, int(choice_action(k)))
+        choice = _deck_choice(card, (int(choice_action(k)),))
         if game.pick.purpose == Purpose.UPGRADE:
             which, upgrades = Card(card.id), int(card.upgrades) + 1
             after = (
@@ -406,7 +407,7 @@ def _card_reward(game: Any) -> Iterator[Choice]:
     which = int(shown_set(game))
     count = int(game.rewards.card_counts[which])
     for k in range(count):
-        yield _deck_choice(game.rewards.cards[which, k], CHOOSE + k)
+        yield _deck_choice(game.rewards.cards[which, k], (CHOOSE + k,))
     if owns(game, Relic.SINGING_BOWL):
         yield Choice("Singing Bowl: 2 max HP", (CHOOSE + count,))
     yield Choice("None of them", (LEAVE,))
@@ -421,7 +422,7 @@ def _rewards(game: Any) -> Iterator[Choice]:
             back = ", stolen from you" if kind == Reward.STOLEN_GOLD else ""
             yield Choice(f"{value} gold{back}", (action,), style="yellow")
         elif kind == Reward.RELIC:
-            yield _relic_choice(value, action)
+            yield _relic_choice(value, (action,))
         elif kind == Reward.POTION:
             yield Choice(
                 POTION_NAMES[value],
@@ -448,7 +449,7 @@ _KEY_DETAILS = {
 
 def _boss_reward(game: Any) -> Iterator[Choice]:
     for k, relic in enumerate(game.boss_relics.tolist()):
-        yield _relic_choice(relic, CHOOSE + k)
+        yield _relic_choice(relic, (CHOOSE + k,))
     yield Choice("None of them", (LEAVE,))
 
 
@@ -463,7 +464,8 @@ def _event(game: Any) -> Iterator[Choice]:
     hard = game.ascension >= _HARD_EVENTS
     for k, option in event_options(game):
         text = at_ascension(option.text, hard=hard) + _drawn(game, k)
-        yield Choice(text, (CHOOSE + k,), why_not=_unmet(option, hard=hard))
+        actions = (int(option_action(game, k)),) if can_choose(game, k) else ()
+        yield Choice(text, actions, why_not=_unmet(option, hard=hard))
 
 
 _NUMBER = re.compile(r"\d+%?")
@@ -504,9 +506,9 @@ def _drawn(game: Any, option: int) -> str:
         return f" ({int(data[0])})"
     if game.event == Event.MATCH_AND_KEEP:
         turned = int(data[option])
-        if turned & _GONE:
+        if turned & GONE:
             return f" {option + 1}: taken"
-        name = card_name(Card(turned & _ID)) if turned & _UP else "face down"
+        name = card_name(Card(turned & FACE)) if turned & UP else "face down"
         return f" {option + 1}: {name}"
     return ""
 
@@ -529,19 +531,22 @@ def _shop(game: Any) -> Iterator[Choice]:
     def poor(price: Any) -> str:
         return f"It costs {int(price)} gold, and you have {int(game.gold)}."
 
+    def ware(k: int) -> tuple[int, ...]:
+        return (int(option_action(game, k)),) if can_buy(game, k) else ()
+
     if not shop.removal_sold:
         price = int(shop.removal_price)
         why_not = "" if game.gold >= price else poor(price)
         detail = "Once in each shop; the next removal costs 25 more."
-        yield Choice("Remove a card", (CHOOSE,), detail, f"{price}    ", why_not=why_not)
+        yield Choice("Remove a card", ware(Ware.REMOVAL), detail, f"{price}    ", why_not=why_not)
     for k, (card, price) in enumerate(zip(shop.cards, shop.card_prices.tolist(), strict=True)):
         if card.id:
-            yield _deck_choice(card, CHOOSE + SHOP_CARDS + k, str(price), poor(price))
+            yield _deck_choice(card, ware(Ware.CARDS + k), str(price), poor(price))
     for k, (relic, price) in enumerate(
         zip(shop.relics.tolist(), shop.relic_prices.tolist(), strict=True)
     ):
         if relic:
-            yield _relic_choice(relic, CHOOSE + SHOP_RELICS + k, str(price), poor(price))
+            yield _relic_choice(relic, ware(Ware.RELICS + k), str(price), poor(price))
     for k, (potion, price) in enumerate(
         zip(shop.potions.tolist(), shop.potion_prices.tolist(), strict=True)
     ):
@@ -553,7 +558,7 @@ def _shop(game: Any) -> Iterator[Choice]:
                 why_not = "All slots for potions are full; throw one away first (p)."
             yield Choice(
                 POTION_NAMES[potion],
-                (CHOOSE + SHOP_POTIONS + k,),
+                ware(Ware.POTIONS + k),
                 potion_text(game, Potion(potion)),
                 f"{price}    ",
                 "green",
@@ -582,7 +587,8 @@ def _rest(game: Any) -> Iterator[Choice]:
     }
     for option, (name, detail, why_not) in options.items():
         if tools.get(option, True):
-            yield Choice(name, (CHOOSE + option,), detail, why_not=why_not)
+            actions = (int(option_action(game, option)),) if can_rest(game, option) else ()
+            yield Choice(name, actions, detail, why_not=why_not)
     if not any(can_rest(game, option) for option in RestOption):
         yield Choice("Leave", (PROCEED,))
 

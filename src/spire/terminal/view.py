@@ -244,8 +244,7 @@ def _list(look: Look, room: int | None, width: int) -> RenderableType:
         if asides:
             line.append(choice.aside.rjust(asides) + " ", "dim" if choice.why_not else "bold")
         style = "dim" if choice.why_not else choice.style
-        mark = "* " if choice.picked else ""
-        line.append((mark + choice.text).ljust(names + 2), style)
+        line.append(choice.text.ljust(names + 2), style)
         line.append(choice.detail, "dim")
         if k == look.chosen:
             line.stylize("reverse", 0, 3)
@@ -269,7 +268,7 @@ def _numbered(game: Game) -> Iterator[Text]:
                     f" at {target_name(game, target)}",
                     every_choice(game, target)[number].detail,
                 )
-            text = f"{action:5} {choice.aside} {'* ' if choice.picked else ''}{choice.text}{at}"
+            text = f"{action:5} {choice.aside} {choice.text}{at}"
             yield Text(f"{text}  {detail}".rstrip())
 
 
