@@ -29,6 +29,9 @@ CLAIMS = (
     "evaluate",
     "environment",
     "memory",
+    "spire_engine",
+    "spire_heuristic",
+    "spire_compile",
 )
 PAGE = ROOT / "docs" / "BENCHMARKS.md"
 PEERS = ("stable-baselines3", "sb3-contrib", "jax", "gymnax")

@@ -18,7 +18,17 @@ REPETITIONS = 5
 TIMES = "\N{MULTIPLICATION SIGN}"
 QUICK_REPETITIONS = 2
 
-_DIGITS = {"s": 3, "ms": 3, "µs": 2, "steps/s": 0, "MiB": 0, "return": 1}
+_DIGITS = {
+    "s": 3,
+    "ms": 3,
+    "µs": 2,
+    "steps/s": 0,
+    "actions/s": 0,
+    "copies/s": 0,
+    "games/s": 1,
+    "MiB": 0,
+    "return": 1,
+}
 
 
 class Worker:
@@ -214,7 +224,7 @@ class Result:
 
 def number(value: float, unit: str) -> str:
     """Return a number as a person reads it."""
-    if unit == "steps/s" and value >= 1e6:
+    if unit.endswith("s/s") and value >= 1e6:
         return f"{value / 1e6:.2f} M"
     return f"{value:,.{_DIGITS.get(unit, 2)}f}"
 

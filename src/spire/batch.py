@@ -9,21 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spire.actions import ACTIONS, WAIT, settle, take, write_mask
-from spire.compiled import kernel
+from spire.compiled import allocating_kernel, kernel
 from spire.encode import SIZE, write_observation
 from spire.errors import ActionError
-from spire.log import fight_rows
+from spire.log import as_rows
 from spire.rng import next_below, seed_stream
 from spire.scenarios import SCENARIO, Scenario, begin_run, begin_scenario
 from spire.seeds import seed_word
-from spire.shaping import MEASURES, Weights, measure, score
-from spire.state import Fight, FightKind, Outcome, Screen, empty
+from spire.shaping import MEASURES, WEIGHTS, Weights, measure, score
+from spire.state import LOG, Fight, FightKind, Outcome, Screen, empty
 
 u64 = np.uint64
 
 MOST_ACTIONS = 5000
 """A game is broken off after so many actions: nothing else keeps a player from opening and closing the same
 reward for ever. An act takes a few hundred."""
+
+# Plain numbers: NumPy takes ten times longer to compare with a member of an enumeration.
+_CLEARED, _VICTORY = int(Outcome.ACT_CLEARED), int(Outcome.VICTORY)
+_FIGHT_OVER, _WON = int(Outcome.FIGHT_OVER), int(Fight.WON)
+_ELITE, _BOSS = int(FightKind.ELITE), int(FightKind.BOSS)
 
 _BEGUN = -1
 """The action of a game that has just begun."""
@@ -90,7 +95,7 @@ def _move(
                 measure(game, before)
                 take(game, int(actions[k]))
                 measure(game, after)
-                rewards[k] = score(before, after, weights)
+                rewards[k] = score(before, after, weights[0])
             over[k] = game.outcome != Outcome.NONE
             write_observation(game, observations[k])
             write_mask(game, masks[k])
@@ -109,7 +114,15 @@ class Batch:
 
     def __init__(self, count: int, scenarios: Sequence[Scenario], weights: Weights) -> None:
         self.games = empty(count)
-        self._bytes = self.games.view(np.uint8, np.ndarray).reshape(count, -1)
+        # The same again for kernels and NumPy, to whom a record array, and finding a field in it, is dear.
+        self._games: NDArray[Any] = self.games.view(np.ndarray)
+        self._bytes = self._games.view(np.uint8).reshape(count, -1)
+        log = self._games["log"].view(np.ndarray)
+        self._fields: dict[str, NDArray[Any]] = {
+            **{name: self._games[name] for name in ("floor", "act", "hp", "outcome")},
+            **{name: log[name].view(np.ndarray) for name in LOG.names or ()},
+            "first": log["fights"]["result"][:, 0],
+        }
         self.observations: NDArray[np.float32] = np.zeros((count, SIZE), dtype=np.float32)
         self.masks: NDArray[np.bool_] = np.zeros((count, ACTIONS), dtype=np.bool_)
         self.masks[:, WAIT] = True
@@ -118,11 +131,11 @@ class Batch:
         self.truncated: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
         self.live: NDArray[np.bool_] = np.zeros(count, dtype=np.bool_)
         self.steps: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
-        self._scenarios = np.zeros(len(scenarios), dtype=SCENARIO).view(np.recarray)
+        self._scenarios = np.zeros(len(scenarios), dtype=SCENARIO)
         for place, scenario in enumerate(scenarios):
             self._scenarios[place] = scenario.as_record()
-        self._weights = weights.as_record()
-        self._measures = np.zeros(2, dtype=MEASURES).view(np.recarray)
+        self._weights = np.array([weights.as_record()], dtype=WEIGHTS)
+        self._measures = np.zeros(2, dtype=MEASURES)
 
     def begin(
         self, copies: NDArray[Any], seeds: Sequence[int] | NDArray[Any], scenarios: NDArray[Any]
@@ -138,7 +151,7 @@ class Batch:
             )
         # Nothing of the game before is left, where anybody might look at it.
         self._bytes[which] = 0
-        _begin(self.games, which, words, self._scenarios, chosen)
+        _begin(self._games, which, words, self._scenarios, chosen)
         begun = np.zeros(len(self.live), dtype=np.bool_)
         begun[which] = True
         self._move(np.full(len(self.live), _BEGUN), begun)
@@ -183,7 +196,7 @@ class Batch:
 
     def _move(self, actions: NDArray[np.int64], moving: NDArray[np.bool_]) -> None:
         _move(
-            self.games,
+            self._games,
             actions,
             moving,
             self._weights,
@@ -196,28 +209,24 @@ class Batch:
 
     def metrics(self, copies: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         """Return the `METRICS` of the named copies, as they stand."""
-        games = self.games[copies]
-        fought, won = games["log"]["fought"], games["log"]["won"]
-        outcome = games["outcome"]
+        kept = self._fields
+        outcome = kept["outcome"][copies]
+        fought, won = kept["fought"][copies], kept["won"][copies]
         values = (
-            games["floor"],
-            games["act"] + (outcome == Outcome.ACT_CLEARED),
-            games["hp"],
-            (outcome == Outcome.VICTORY)
-            | (
-                (outcome == Outcome.FIGHT_OVER)
-                & (games["log"]["fights"]["result"][:, 0] == Fight.WON)
-            ),
-            fought[:, FightKind.ELITE],
-            won[:, FightKind.ELITE],
-            fought[:, FightKind.BOSS],
-            won[:, FightKind.BOSS],
+            kept["floor"][copies],
+            kept["act"][copies] + (outcome == _CLEARED),
+            kept["hp"][copies],
+            (outcome == _VICTORY) | ((outcome == _FIGHT_OVER) & (kept["first"][copies] == _WON)),
+            fought[:, _ELITE],
+            won[:, _ELITE],
+            fought[:, _BOSS],
+            won[:, _BOSS],
         )
         return {name: value.astype(np.float64) for name, value in zip(METRICS, values, strict=True)}
 
     def fights(self, copy: int) -> list[dict[str, Any]]:
-        """Return the fights of a game, oldest first; see `spire.log.fight_rows`."""
-        return fight_rows(self.games[copy])
+        """Return the fights of a game, oldest first; see `spire.log`."""
+        return as_rows(self._fields["fights"][copy], int(self._fields["count"][copy]))
 
 
 @kernel
@@ -227,7 +236,7 @@ def start_all(games: Any, seeds: Any, ascension: Any) -> None:
         begin_run(games[k], seeds[k], ascension)
 
 
-@kernel
+@allocating_kernel
 def random_play(games: Any, actions: Any, seed: Any) -> Any:
     """Take `actions` random allowed actions in every game, each as likely; return how many games ended.
 
@@ -236,7 +245,9 @@ def random_play(games: Any, actions: Any, seed: Any) -> Any:
     words = np.zeros((1, 2), dtype=u64)
     counts = np.zeros(1, dtype=np.int32)
     seed_stream(words, counts, 0, u64(seed))
-    mask = np.zeros(ACTIONS, dtype=np.bool_)
+    # Most of a mask is false: eight actions are looked at in one word.
+    words_of_mask = np.zeros((ACTIONS + 7) // 8, dtype=np.int64)
+    mask = words_of_mask.view(np.bool_)[:ACTIONS]
     allowed = np.zeros(ACTIONS, dtype=np.int16)
     ended = 0
     for _ in range(actions):
@@ -244,12 +255,32 @@ def random_play(games: Any, actions: Any, seed: Any) -> Any:
             game = games[k]
             write_mask(game, mask)
             count = 0
-            for action in range(ACTIONS):
-                if mask[action]:
-                    allowed[count] = action
-                    count += 1
+            for word in range(words_of_mask.size):
+                if words_of_mask[word] != 0:
+                    for action in range(8 * word, min(8 * word + 8, ACTIONS)):
+                        if mask[action]:
+                            allowed[count] = action
+                            count += 1
             take(game, int(allowed[next_below(words, 0, count)]))
             if game.outcome != Outcome.NONE:
                 ended += 1
                 begin_run(game, u64(game.seed) + u64(1), int(game.ascension))
     return ended
+
+
+@allocating_kernel
+def random_actions(masks: Any, generator: Any) -> Any:
+    """Return an allowed action for every row of `masks`, each as likely.
+
+    `generator` is the state of a random stream, uint64 ``(1, 2)``, and moves on.
+    """
+    chosen = np.zeros(masks.shape[0], dtype=np.int64)
+    allowed = np.zeros(ACTIONS, dtype=np.int64)
+    for k in range(masks.shape[0]):
+        count = 0
+        for action in range(ACTIONS):
+            if masks[k, action]:
+                allowed[count] = action
+                count += 1
+        chosen[k] = allowed[next_below(generator, 0, count)]
+    return chosen

@@ -147,14 +147,26 @@ def _share_specialisations(dispatcher: Any) -> None:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function in the way of this package, and keep the result for the next process."""
+    """Compile a function in the way of this package, and keep the result for the next process.
+
+    Nothing is counted that it refers to, which costs more than most kernels do; so it can make no arrays.
+    """
+    return _compile(function, counts=False)
+
+
+def allocating_kernel(function: Function) -> Function:
+    """Compile a function that makes arrays, else like `kernel`."""
+    return _compile(function, counts=True)
+
+
+def _compile(function: Function, *, counts: bool) -> Function:
     if _CONFIG.DISABLE_JIT:
         # Compiled words wrap around silently; a scalar of NumPy says so, and wraps around too.
         silent: Function = np.errstate(over="ignore")(function)
         return silent
     directory = cache_directory()
     compiler: Any = functools.partial(
-        numba.njit, nogil=True, error_model="numpy", no_cfunc_wrapper=True
+        numba.njit, nogil=True, error_model="numpy", no_cfunc_wrapper=True, _nrt=counts
     )
     if directory is None:
         dispatcher = compiler()(function)

@@ -16,7 +16,7 @@ from spire.combat.damage import monster_attack_amount
 from spire.combat.monsters import intent
 from spire.combat.select import can_skip
 from spire.combat.use import can_drink, can_use
-from spire.compiled import kernel
+from spire.compiled import allocating_kernel, kernel
 from spire.content.cards import FACTS, X
 from spire.content.potions import POTION_FACTS
 from spire.content.relics import FACTS as RELIC_FACTS
@@ -563,7 +563,7 @@ def _write_event(game: Any, out: Any) -> None:
                 _write_selectable(out, place, picked, card, 0, _cost(game, card, 0), 0)
 
 
-@kernel
+@allocating_kernel
 def _write_map(game: Any, out: Any) -> None:
     """Write where the ways lead, and what lies on the paths from there to the boss."""
     y = int(game.y) + 1

@@ -117,6 +117,9 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
         How many games.
     scenario, rewards
         As of `SpireEnv`.
+    copy
+        Whether what is returned is the caller's to keep. If not, observations and masks are the
+        environment's own arrays, which the next call changes.
 
     """
 
@@ -130,8 +133,12 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: int = 1,
         scenario: str | Scenario | Mapping[str, Any] = "a0",
         rewards: str | Weights | Mapping[str, float] = "shaped",
+        *,
+        copy: bool = True,
     ) -> None:
         self.num_envs = num_envs
+        self._copies = copy
+        self._everyone = np.ones(num_envs, dtype=np.bool_)
         self._batch = Batch(num_envs, [find_scenario(scenario)], find_weights(rewards))
         self.single_observation_space = observation_space()
         self.single_action_space = Discrete(ACTIONS)
@@ -154,7 +161,7 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
         elif isinstance(seed, int):
             seeds = [seed + k for k in range(self.num_envs)]
         self._batch.begin(copies, seeds, np.zeros(self.num_envs, dtype=np.int64))
-        return self._batch.observations.copy(), self._info()
+        return self._given(self._batch.observations), self._info()
 
     def step(
         self, actions: NDArray[np.int64]
@@ -184,7 +191,7 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
             seeds = self.np_random.integers(_SEEDS, size=len(which))
             batch.begin(which, seeds, np.zeros(len(which), dtype=np.int64))
         return (
-            batch.observations.copy(),
+            self._given(batch.observations),
             batch.rewards.copy(),
             terminated,
             truncated,
@@ -192,8 +199,11 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
         )
 
     def _info(self) -> dict[str, Any]:
-        everyone = np.ones(self.num_envs, dtype=np.bool_)
-        return {"action_mask": self._batch.masks.copy(), "_action_mask": everyone}
+        return {"action_mask": self._given(self._batch.masks), "_action_mask": self._everyone}
+
+    def _given(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array as it is handed out."""
+        return array.copy() if self._copies else array
 
     def _final(self, which: NDArray[np.int64], ended: NDArray[np.bool_]) -> dict[str, Any]:
         """Return what the games that have ended ended with, at their places."""

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from spire.actions import ACTIONS, take, write_mask
+from spire.actions import ACTIONS, CHOOSE, take, write_mask
+from spire.content import missing
 from spire.errors import ActionError, RecordError, RunError
+from spire.ids import Relic
+from spire.run.shop import Ware, can_pay
 from spire.run.start import new_run
 from spire.seeds import parse_seed, seed_text, seed_word
-from spire.state import LAYOUT, Outcome, Screen, empty
+from spire.state import GAME, LAYOUT, Outcome, Screen, empty
 
 MAX_ASCENSION = 20
 
@@ -94,11 +97,25 @@ class Game:
         if action not in legal:
             raise ActionError(
                 f"action {action} is not allowed on screen {self.screen.name}; allowed are {legal}"
+                + self._missing(action)
             )
         take(self.record, action)
 
     def copy(self) -> Game:
         """Return a game that goes its own way from here."""
-        twin = empty(1)
-        twin[0] = self.record
-        return Game(twin[0])
+        twin = Game.__new__(Game)
+        # Bytes are copied some fifty times faster than fields.
+        twin.record = np.ndarray((1,), GAME, np.frombuffer(self.record, np.uint8).copy())[0]
+        return twin
+
+    def _missing(self, action: int) -> str:
+        """Return what to add to a refusal where an action asks for something that is not there yet."""
+        record = self.record
+        if self.screen != Screen.SHOP or not CHOOSE <= action < CHOOSE + Ware.END:
+            return ""
+        wares = [k for k in range(Ware.END) if can_pay(record, k)][action - CHOOSE :]
+        if not wares or not Ware.RELICS <= wares[0] < Ware.POTIONS:
+            return ""
+        relic = Relic(int(record.shop.relics[wares[0] - Ware.RELICS]))
+        why = missing.RELICS.get(relic)
+        return f" ({relic.name}: {why})" if why else ""

@@ -29,7 +29,7 @@ from numba.core.typing.templates import make_callable_template, signature
 from spire.compiled import kernel
 from spire.state import GAME
 
-Function = TypeVar("Function", bound=Callable[..., None])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 FLOATS = types.float32[::1]
 FLAGS = types.boolean[::1]
@@ -45,9 +45,10 @@ _GAME = numba.from_dtype(GAME)
 class Link:
     """A linked kernel: its name, the types it is compiled for, and the cell that holds its address."""
 
-    def __init__(self, function: Any, argument_types: tuple[Any, ...]) -> None:
+    def __init__(self, function: Any, argument_types: tuple[Any, ...], returns: Any) -> None:
         self.name = f"{function.__module__}:{function.__qualname__}"
         self.types = argument_types
+        self.returns = returns
         self.kernel = kernel(function)
         self.compile = self.kernel.compile
         self.cell = np.zeros(1, dtype=np.int64)
@@ -62,6 +63,10 @@ class Link:
         """Compile the kernel, or load it, and put its address into the cell."""
         self.compile(self.types)
         compiled = self.kernel.overloads[self.types]
+        if compiled.signature.return_type != self.returns:
+            raise TypeError(
+                f"{self.name} returns {compiled.signature.return_type}, not {self.returns}"
+            )
         self.cell[0] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
@@ -84,8 +89,8 @@ def _prepare(_count: int) -> None:
 def linked(*others: Any) -> Callable[[Function], Function]:
     """Return a decorator like `spire.compiled.kernel`, for a kernel that is called by its address.
 
-    It takes a game and returns nothing. `others` are the Numba types of its other arguments; without them
-    they are integers.
+    It takes a game, and returns nothing or (as its annotation tells) an integer. `others` are the Numba types
+    of its other arguments; without them they are integers.
     """
 
     def decorate(function: Function) -> Function:
@@ -93,7 +98,8 @@ def linked(*others: Any) -> Callable[[Function], Function]:
             return kernel(function)
         parameters = inspect.signature(function)
         behind = others or (NUMBER,) * (len(parameters.parameters) - 1)
-        link = Link(function, (_GAME, *behind))
+        returns = types.none if parameters.return_annotation in ("None", None) else NUMBER
+        link = Link(function, (_GAME, *behind), returns)
         LINKS[link.name] = link
         _teach(link, parameters)
         made: Function = link.kernel
@@ -112,8 +118,8 @@ def _teach(link: Link, parameters: inspect.Signature) -> None:
         prepare()
         return link.compile(types_or_signature)
 
-    returns_nothing = signature(types.none, *link.types)
-    template = make_callable_template(link.symbol, lambda *_: returns_nothing)
+    called = signature(link.returns, *link.types)
+    template = make_callable_template(link.symbol, lambda *_: called)
     dispatcher: Any = link.kernel
     dispatcher.targetctx.insert_func_defn(
         [(implementation, link.symbol, (types.VarArg(types.Any),))]
@@ -151,12 +157,12 @@ def _write_call(context: Any, builder: Any, symbol: str, called: Any, arguments:
     convention = context.call_conv
     form = convention.get_function_type(called.return_type, called.args)
     function = builder.inttoptr(builder.load(cell), form.as_pointer())
-    status, _ = convention.call_function(
+    status, result = convention.call_function(
         builder, function, called.return_type, called.args, arguments
     )
     with cgutils.if_unlikely(builder, status.is_error):
         convention.return_status_propagate(builder, status)
-    return context.get_dummy_value()
+    return result if called.return_type == NUMBER else context.get_dummy_value()
 
 
 def _is_empty(builder: Any, cell: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from spire.compiled import kernel
@@ -74,22 +75,50 @@ def close_fight(game: Any) -> None:
 
 def fight_rows(game: Any) -> list[dict[str, Any]]:
     """Return the fights of a game, oldest first, in plain values."""
-    kept = game.log.fights[: min(int(game.log.count), LOGGED)]
-    return [
-        {
-            "kind": FightKind(int(row.kind)).name.lower(),
-            "encounter": Encounter(int(row.encounter)).name.lower(),
-            "monsters": [Monster(int(each)).name.lower() for each in row.monsters if each],
-            "act": int(row.act),
-            "floor": int(row.floor),
-            "hp_before": int(row.hp_before),
-            "hp_after": int(row.hp_after),
-            "max_hp": int(row.max_hp),
-            "turns": int(row.turns),
-            "damage_taken": int(row.damage_taken),
-            "largest_hit": int(row.largest_hit),
-            "result": Fight(int(row.result)).name.lower(),
-            "won": bool(row.result == Fight.WON),
-        }
-        for row in kept
-    ]
+    log = game["log"]
+    return as_rows(log["fights"], int(log["count"]))
+
+
+def as_rows(fights: Any, count: int) -> list[dict[str, Any]]:
+    """Return the fights of a game in plain values, of which `count` have begun; see `spire.state.LOG`."""
+    return [_as_row(*fields) for fields in fights[: min(count, LOGGED)].tolist()]
+
+
+_KINDS = {int(each): each.name.lower() for each in FightKind}
+_ENCOUNTERS = {int(each): each.name.lower() for each in Encounter}
+_MONSTERS = {int(each): each.name.lower() for each in Monster}
+_RESULTS = {int(each): each.name.lower() for each in Fight}
+_WON = int(Fight.WON)
+
+
+def _as_row(
+    kind: int,
+    result: int,
+    act: int,
+    floor: int,
+    encounter: int,
+    monsters: Sequence[int],
+    _monster_hp: int,
+    hp_before: int,
+    hp_after: int,
+    max_hp: int,
+    turns: int,
+    damage_taken: int,
+    largest_hit: int,
+) -> dict[str, Any]:
+    """Return a row; what it takes are the fields of `spire.state.FIGHT`, in their order."""
+    return {
+        "kind": _KINDS[kind],
+        "encounter": _ENCOUNTERS[encounter],
+        "monsters": [_MONSTERS[each] for each in monsters if each],
+        "act": act,
+        "floor": floor,
+        "hp_before": hp_before,
+        "hp_after": hp_after,
+        "max_hp": max_hp,
+        "turns": turns,
+        "damage_taken": damage_taken,
+        "largest_hit": largest_hit,
+        "result": _RESULTS[result],
+        "won": result == _WON,
+    }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spire.arrays import fill
-from spire.compiled import kernel, record
+from spire.compiled import allocating_kernel, kernel, record
 from spire.ids import Room
 from spire.rng import next_below, random_int, random_int_between, seed_stream
 from spire.rounding import half_up
@@ -128,7 +128,7 @@ def _next_column(
     return target
 
 
-@kernel
+@allocating_kernel
 def _lay_paths(edges: Any, words: Any, counts: Any, stream: Any) -> None:
     parents = np.zeros((ROWS, COLUMNS, _WALKS), dtype=np.int64)
     parent_count = np.zeros((ROWS, COLUMNS), dtype=np.int64)
@@ -261,7 +261,7 @@ EARLY_ROWS = 0
 right see it, and not after all are dealt: none."""
 
 
-@kernel
+@allocating_kernel
 def generate_map(
     game_map: Any,
     words: Any,

@@ -18,11 +18,11 @@ INNER = """
 from spire.linked import linked
 
 @linked()
-def add(game, amount):
+def add(game, amount) -> None:
     game.gold += amount * {factor}
 
 @linked()
-def add_twice(game):
+def add_twice(game) -> None:
     add(game, 1)
     add(game, 2)
 """

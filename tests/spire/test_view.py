@@ -13,6 +13,7 @@ from spire.content.events import SCRIPTS
 from spire.content.monsters import KINDS
 from spire.content.potions import POTIONS
 from spire.content.text import Task
+from spire.errors import ActionError
 from spire.game import Game
 from spire.ids import Card, Encounter, Event, Move, Relic
 from spire.observation import RELIC_ORDER
@@ -295,3 +296,15 @@ def test_the_wares_that_can_be_paid_are_the_choices():
     game.act(CHOOSE + listed.index(wares[cheapest]["name"].lower()))
     assert game.record.deck_count == deck + 1
     assert game.record.deck[deck].id == wanted
+
+
+def test_what_is_not_there_yet_cannot_be_bought():
+    game = played.at_shop()
+    record = game.record
+    record.gold, record.shop.relics[2], record.shop.relic_prices[2] = 5000, Relic.PRISMATIC_SHARD, 1
+    choice = state(game)["choice_list"].index("prismatic shard")
+    assert CHOOSE + choice not in game.legal()
+    before = record.tobytes()
+    with pytest.raises(ActionError, match="PRISMATIC_SHARD: the cards of other classes"):
+        game.act(CHOOSE + choice)
+    assert record.tobytes() == before

@@ -30,6 +30,7 @@ from spire.combat.use import can_drink, can_play, needs_target, potion_needs_tar
 from spire.compiled import kernel
 from spire.content.moves import Own
 from spire.ids import Monster, Move
+from spire.linked import linked
 from spire.rng import STREAMS
 from spire.state import CHOICES, MONSTERS, Fight, Outcome, Screen
 
@@ -93,7 +94,7 @@ def forget(game: Any) -> None:
             monster.misc[Own.BITE] = _BITE
 
 
-@kernel
+@linked()
 def perform(game: Any, action: Any) -> None:
     """Take an action of a fight in a copy, up to the next decision or the end of the fight."""
     combat = game.combat

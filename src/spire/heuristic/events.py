@@ -9,6 +9,7 @@ from spire.compiled import kernel
 from spire.content.cards import FACTS, Kind
 from spire.heuristic.picks import card_worth, keep_worth
 from spire.ids import Event
+from spire.linked import linked
 from spire.run import events
 from spire.run.events import FACE, GONE, SEEN, UP
 
@@ -123,7 +124,7 @@ def _wanted(game: Any, rank: Any) -> Any:
     return rank
 
 
-@kernel
+@linked()
 def choose_option(game: Any) -> Any:
     """Return the option of an event."""
     if game.event == Event.MATCH_AND_KEEP:

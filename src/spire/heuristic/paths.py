@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spire.actions import CHOOSE
-from spire.compiled import kernel
+from spire.compiled import allocating_kernel, kernel
 from spire.ids import Room
 from spire.maps import BOSS_COLUMN, COLUMNS, ROWS
 from spire.run.rooms import can_go
@@ -35,7 +35,7 @@ def _loss(room: Any, y: Any) -> Any:
     return 0.0
 
 
-@kernel
+@allocating_kernel
 def choose_path(game: Any) -> Any:
     """Return the choice on the map."""
     worth = np.zeros((2, COLUMNS, _STEPS + 1))

@@ -9,6 +9,7 @@ from spire.compiled import kernel
 from spire.content.cards import FACTS, Kind
 from spire.heuristic.tiers import CARD_WORTH, UPGRADE_WORTH
 from spire.ids import Card
+from spire.linked import linked
 from spire.run import spoils
 from spire.run.picks import Purpose
 
@@ -52,7 +53,7 @@ def least_worth(game: Any) -> Any:
     return 44.0 + 1.2 * max(int(game.deck_count) - 13, 0)
 
 
-@kernel
+@linked()
 def choose_card(game: Any) -> Any:
     """Return which of the cards shown to take, or to take none."""
     chosen, best = -1, least_worth(game)
@@ -89,7 +90,7 @@ def keep_worth(game: Any, k: Any) -> Any:
     return value
 
 
-@kernel
+@linked()
 def choose_deck_card(game: Any) -> Any:
     """Return which card of the deck to choose for what is asked."""
     pick = game.pick

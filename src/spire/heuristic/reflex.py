@@ -16,6 +16,7 @@ from spire.heuristic.battle import incoming, is_on, perform
 from spire.heuristic.traits import ALL, RANDOM, TRAIT
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
+from spire.linked import linked
 from spire.state import MONSTERS, Mark, Screen
 
 _DAMAGE = 0.62
@@ -212,7 +213,7 @@ def _reflex_pick(game: Any) -> Any:
     return chosen
 
 
-@kernel
+@linked()
 def play_on(game: Any, turns: Any) -> None:
     """Play a fight on by quick choices for that many turns, or to its end."""
     combat = game.combat

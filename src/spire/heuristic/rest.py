@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from spire.actions import PROCEED, option_action
-from spire.compiled import kernel
+from spire.linked import linked
 from spire.maps import ROWS
 from spire.run.rest import RestOption, can_rest
 
 
-@kernel
+@linked()
 def choose_rest(game: Any) -> Any:
     """Return what to do at a rest site."""
     share = float(game.hp) / float(game.max_hp)

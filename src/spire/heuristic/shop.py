@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from spire.actions import LEAVE, option_action
-from spire.compiled import kernel
 from spire.heuristic.picks import card_worth, keep_worth, least_worth
 from spire.heuristic.tiers import POTION_WORTH, RELIC_WORTH
+from spire.linked import linked
 from spire.run.shop import Ware, can_buy
 
 
-@kernel
+@linked()
 def choose_ware(game: Any) -> Any:
     """Return what to buy next, or to leave."""
     stock = game.shop

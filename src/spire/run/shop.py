@@ -9,6 +9,7 @@ import numpy as np
 from spire import reference
 from spire.codes import Codes
 from spire.compiled import kernel
+from spire.content import missing
 from spire.content.card_pools import SHOP, SHOP_SIZES
 from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Color, Kind, Rarity
@@ -32,6 +33,9 @@ from spire.streams import draw_float, draw_float_between, draw_int
 
 REMOVAL, REMOVAL_STEP, REMOVAL_MASKED = 75, 25, 50
 """The price of a removal, what each one adds for the next, and the price of all with a smiling mask."""
+
+_MISSING = np.zeros(len(Relic), dtype=np.bool_)
+_MISSING[list(missing.RELICS)] = True
 
 _KINDS = np.array([Kind.ATTACK, Kind.ATTACK, Kind.SKILL, Kind.SKILL, Kind.POWER], dtype=np.int64)
 _COLORED, _CARDS, _WARES = 5, 7, 3
@@ -200,12 +204,20 @@ def can_pay(game: Any, ware: Any) -> Any:
 
 
 @kernel
+def is_missing(game: Any, ware: Any) -> Any:
+    """Return whether a relic on sale is one that is not there yet; the reference engine sells it."""
+    return _MISSING[game.shop.relics[ware - Ware.RELICS]] and game.reference == 0
+
+
+@kernel
 def can_buy(game: Any, ware: Any) -> Any:
     """Return whether a ware is there, can be paid, and is of use: held, or a card to remove."""
     if not can_pay(game, ware):
         return False
     if ware == Ware.REMOVAL:
         return any_pick(game, Purpose.REMOVE)
+    if Ware.RELICS <= ware < Ware.POTIONS and is_missing(game, ware):
+        return False
     return ware < Ware.POTIONS or (has_room(game) and not owns(game, Relic.SOZU))
 
 

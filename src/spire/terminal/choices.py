@@ -27,6 +27,7 @@ from spire.combat.use import needs_target, potion_needs_target
 from spire.content.cards import BY_ID as CARD_DATA
 from spire.content.cards import Kind, X
 from spire.content.events import SCRIPTS
+from spire.content.missing import RELICS as MISSING_RELICS
 from spire.content.potions import NAMES as POTION_NAMES
 from spire.content.relics import NAMES as RELIC_NAMES
 from spire.content.scripts import ANY, Check, Option
@@ -531,6 +532,10 @@ def _shop(game: Any) -> Iterator[Choice]:
     def poor(price: Any) -> str:
         return f"It costs {int(price)} gold, and you have {int(game.gold)}."
 
+    def absent(relic: int) -> str:
+        why = MISSING_RELICS.get(Relic(relic), "")
+        return f"It cannot be had: {why}." if why else ""
+
     def ware(k: int) -> tuple[int, ...]:
         return (int(option_action(game, k)),) if can_buy(game, k) else ()
 
@@ -546,7 +551,9 @@ def _shop(game: Any) -> Iterator[Choice]:
         zip(shop.relics.tolist(), shop.relic_prices.tolist(), strict=True)
     ):
         if relic:
-            yield _relic_choice(relic, ware(Ware.RELICS + k), str(price), poor(price))
+            yield _relic_choice(
+                relic, ware(Ware.RELICS + k), str(price), absent(relic) or poor(price)
+            )
     for k, (potion, price) in enumerate(
         zip(shop.potions.tolist(), shop.potion_prices.tolist(), strict=True)
     ):
