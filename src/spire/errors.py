@@ -2,7 +2,7 @@
 
     SpireError
     ├── SeedError             a seed that no game has
-    ├── RunError              an ascension or a class that no game has
+    ├── RunError              an ascension, a scenario or rewards that there are not
     ├── ActionError           an action that the game does not allow now
     └── RecordError           a record that this version cannot read
 
@@ -21,7 +21,7 @@ class SeedError(SpireError):
 
 
 class RunError(SpireError):
-    """An ascension or a class that no game has."""
+    """An ascension that no game has, or a scenario or rewards that there are not."""
 
 
 class ActionError(SpireError):

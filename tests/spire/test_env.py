@@ -200,6 +200,23 @@ def test_an_info_is_the_callers_own():
         env.step(np.array([WAIT, WAIT]))
 
 
+def test_its_own_arrays_say_the_same():
+    kept, own = SpireVectorEnv(3, WEAK), SpireVectorEnv(3, WEAK, copy=False)
+    seen, _ = own.reset(seed=9)
+    kept.reset(seed=9)
+    draw, ended = np.random.default_rng(3), 0
+    for _ in range(15):
+        actions = choose(kept._batch.masks, draw)
+        theirs, ours = kept.step(actions), own.step(actions)
+        assert ours[0] is seen
+        assert all(
+            np.array_equal(one, other) for one, other in zip(theirs[:4], ours[:4], strict=True)
+        )
+        assert np.array_equal(theirs[4]["action_mask"], ours[4]["action_mask"])
+        ended += int(ours[2].sum())
+    assert ended > 1
+
+
 def test_metrics_of_a_run():
     batch = Batch(2, [Scenario()], Weights())
     batch.begin(np.arange(2), [1, 2], np.zeros(2, dtype=int))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from runs import deck, kinds, lines, new_game, offered, potions, relics
+from spire.belt import obtain_potion, roll_potion
 from spire.ids import Card, Potion, Relic, Room
 from spire.rng import Stream
 from spire.run import chests, rewards, spoils
-from spire.run.potions import obtain_potion, roll_potion, use_potion
+from spire.run.potions import use_potion
 from spire.state import Fight, Outcome, Reward, Screen
 
 

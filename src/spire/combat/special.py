@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from spire.belt import obtain_potion
 from spire.combat.effects import PLAYER, Op, Pile, push, push_top
 from spire.combat.hits import attack_monster, is_target
 from spire.combat.monsters import intent
@@ -23,7 +24,6 @@ from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.linked import linked
 from spire.rng import Stream
-from spire.run.potions import obtain_potion
 from spire.state import EFFECTS, MONSTERS, Fight
 from spire.streams import draw_int, draw_shuffle
 

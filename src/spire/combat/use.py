@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spire.belt import roll_potion
 from spire.combat.damage import card_block, card_damage
 from spire.combat.effects import ALL, PLAYER, Op, Pile, PlayKind, push
 from spire.combat.hits import living, random_monster
@@ -23,7 +24,6 @@ from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
 from spire.linked import linked
 from spire.owned import owns
-from spire.run.potions import roll_potion
 from spire.state import MONSTERS, Mark
 
 _CHOKED, _NORMAL = 6, 3

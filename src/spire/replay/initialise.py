@@ -409,6 +409,8 @@ _OWN = {
 def _load_monsters(game: Any, shown: list[dict[str, Any] | None]) -> None:
     combat = game.combat
     combat.monster_count = len(shown)
+    for place in range(len(shown), len(combat.monsters)):
+        combat.monsters[place].used = 0
     for place, one in enumerate(shown):
         monster = combat.monsters[place]
         if one is None:

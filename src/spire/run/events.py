@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spire.arrays import fill
+from spire.belt import draw_potion
 from spire.combat.effects import fail
 from spire.compiled import kernel
 from spire.content.cards import FACTS as CARDS
@@ -29,7 +30,6 @@ from spire.run.deck import (
 )
 from spire.run.fights import await_fight
 from spire.run.picks import Purpose, open_pick
-from spire.run.potions import draw_potion
 from spire.run.relics import obtain_relic, roll_tier, take_relic, take_screenless
 from spire.run.rewards import add_reward, clear_rewards, draw_card, show_rewards
 from spire.run.vitals import (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spire import reference
+from spire.belt import draw_potion
 from spire.compiled import kernel
 from spire.content.cards import Rarity
 from spire.ids import NeowBonus, NeowDrawback, Relic
@@ -16,7 +17,6 @@ from spire.rng import Stream
 from spire.run.deck import draw_curse, obtain_card
 from spire.run.holdings import drop
 from spire.run.picks import Purpose, open_pick
-from spire.run.potions import draw_potion
 from spire.run.relics import obtain_relic, take_relic
 from spire.run.rewards import (
     add_reward,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spire import reference
+from spire.belt import draw_potion
 from spire.compiled import kernel
 from spire.content.card_pools import PANDORA
 from spire.content.cards import FACTS as CARDS
@@ -20,7 +21,6 @@ from spire.rng import Stream
 from spire.run.deck import obtain_card, remove_card, upgrade_random
 from spire.run.holdings import drop, hold, replace_starter
 from spire.run.picks import Purpose, open_pick
-from spire.run.potions import draw_potion
 from spire.run.rewards import (
     add_card_reward,
     add_idol_gold,

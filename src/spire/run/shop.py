@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spire import reference
+from spire.belt import has_room, obtain_potion, roll_potion
 from spire.codes import Codes
 from spire.compiled import kernel
 from spire.content import missing
@@ -23,7 +24,6 @@ from spire.rng import Stream
 from spire.rounding import half_up
 from spire.run.deck import hatched, obtain_card
 from spire.run.picks import Purpose, any_pick, open_pick
-from spire.run.potions import has_room, obtain_potion, roll_potion
 from spire.run.relics import obtain_relic, take_shop_relic
 from spire.run.rewards import draw_colorless, roll_rarity
 from spire.run.screens import turn_to

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spire.belt import has_room, obtain_potion, roll_potion
 from spire.compiled import kernel
 from spire.ids import Relic, Room
 from spire.linked import linked
@@ -15,7 +16,6 @@ from spire.rounding import half_up
 from spire.run.chests import enter_boss_treasure
 from spire.run.deck import obtain_card
 from spire.run.events import fight_rewards
-from spire.run.potions import has_room, obtain_potion, roll_potion
 from spire.run.relics import obtain_relic, roll_tier, take_relic, take_second
 from spire.run.rewards import (
     DIRECT,

@@ -22,6 +22,7 @@ from spire.actions import (
     choice_action,
     option_action,
 )
+from spire.belt import has_room
 from spire.combat.hits import is_target
 from spire.combat.use import needs_target, potion_needs_target
 from spire.content.cards import BY_ID as CARD_DATA
@@ -48,7 +49,6 @@ from spire.names import NEOW_BONUSES, NEOW_DRAWBACKS
 from spire.owned import counter, owns
 from spire.run.events import FACE, GONE, UP, can_choose
 from spire.run.picks import Purpose
-from spire.run.potions import has_room
 from spire.run.rest import RestOption, can_rest
 from spire.run.rooms import can_go
 from spire.run.shop import Ware, can_buy
