@@ -143,7 +143,7 @@ def _lose(game: Any, amount: Any, own: Any) -> None:
         elif relic == R.RUNIC_CUBE:
             push_top(game, Op.DRAW, PLAYER, 1, 0, 0, 0)
         elif relic == R.SELF_FORMING_CLAY:
-            push(game, Op.POWER, PLAYER, 3, P.NEXT_TURN_BLOCK, 0, PLAYER)
+            push_top(game, Op.POWER, PLAYER, 3, P.NEXT_TURN_BLOCK, 0, PLAYER)
     game.hp = max(int(game.hp) - amount, 0)
     combat.times_damaged += 1
     _cheapen_blood(game)

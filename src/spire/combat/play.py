@@ -122,7 +122,7 @@ def _is_possible(game: Any, c: Any, target: Any, kind: Any) -> Any:
             return False
     elif living(game) == 0:
         return False
-    return kind == PlayKind.COPY or can_use(game, c, kind == PlayKind.PLAYER)
+    return can_use(game, c, kind == PlayKind.PLAYER)
 
 
 @linked()

@@ -61,8 +61,6 @@ def begin(game: Any) -> None:
     _lament(game)
     trigger(game, When.TURN_START)
     see_bloodied(game)
-    if owns(game, R.GAMBLING_CHIP):
-        push(game, Op.SELECT, PLAYER, 0, Task.GAMBLE, 0, 0)
     after_draw(game)
     start_powers(game)
     _draw_innate(game)

@@ -307,8 +307,6 @@ def after_draw(game: Any) -> None:
     """What follows the draw of a turn."""
     combat = game.combat
     trigger(game, When.TURN_AFTER_DRAW)
-    if owns(game, R.WARPED_TONGS):
-        push(game, Op.UPGRADE_RANDOM, PLAYER, 0, 0, 0, 0)
     for k in range(combat.order_count):
         power = int(combat.order[k])
         amount = int(combat.powers[power])

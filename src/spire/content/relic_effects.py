@@ -12,6 +12,7 @@ import numpy as np
 from spire.codes import Codes
 from spire.combat.effects import ALL, PLAYER, Op, Pile
 from spire.compiled import record
+from spire.content.text import Task
 from spire.ids import Card, MonsterPower, PlayerPower
 from spire.ids import Relic as R
 
@@ -101,6 +102,16 @@ def damage(amount: int) -> tuple[Op, int, int, int]:
     return Op.DAMAGE, ALL, amount, 0
 
 
+def select(task: Task) -> tuple[Op, int, int, int]:
+    """Cards are selected."""
+    return Op.SELECT, PLAYER, 1, task
+
+
+def upgrade_one() -> tuple[Op, int, int, int]:
+    """A random card of the hand is upgraded."""
+    return Op.UPGRADE_RANDOM, PLAYER, 1, 0
+
+
 def at(
     when: When,
     what: tuple[Op, int, int, int],
@@ -134,6 +145,7 @@ RELIC_TEXTS: dict[R, tuple[Line, ...]] = {
     R.CLOCKWORK_SOUVENIR: (at(W.BATTLE_START, gain(P.ARTIFACT, 1), top=True),),
     R.DU_VU_DOLL: (at(W.BATTLE_START, gain(P.STRENGTH, 1), If.CURSES, top=True),),
     R.FOSSILIZED_HELIX: (at(W.BATTLE_START, gain(P.BUFFER, 1), top=True),),
+    R.GAMBLING_CHIP: (at(W.TURN_AFTER_DRAW, select(Task.GAMBLE), If.TURN, 1),),
     R.GIRYA: (at(W.BATTLE_START, gain(P.STRENGTH, 1), If.COUNTER, top=True),),
     R.GREMLIN_VISAGE: (at(W.BATTLE_START, gain(P.WEAK, 1)),),
     R.HAPPY_FLOWER: (at(W.TURN_START, energy(1), If.EVERY, 3),),
@@ -162,6 +174,7 @@ RELIC_TEXTS: dict[R, tuple[Line, ...]] = {
     R.STONE_CALENDAR: (at(W.TURN_END, damage(52), If.TURN, 7),),
     R.THREAD_AND_NEEDLE: (at(W.BATTLE_START, gain(P.PLATED_ARMOR, 4), top=True),),
     R.VAJRA: (at(W.BATTLE_START, gain(P.STRENGTH, 1), top=True),),
+    R.WARPED_TONGS: (at(W.TURN_AFTER_DRAW, upgrade_one()),),
 }
 """What relics do in combat."""
 
