@@ -10,6 +10,7 @@ import argparse
 import importlib
 import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -97,7 +98,8 @@ def _origin(wall: float) -> str:
     memory = int(machine["memory_bytes"] or 0) / (1 << 30)
     versions = provenance.versions()
     for peer in PEERS:
-        versions[peer] = metadata.version(peer)
+        with suppress(metadata.PackageNotFoundError):
+            versions[peer] = metadata.version(peer)
     lines = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": _commit(),

@@ -16,7 +16,7 @@ from typing import Any
 from spire.errors import SpireError
 from spire.terminal.commands import add_play, add_replay
 
-OK, DIFFERENT, BAD_INPUT = 0, 1, 2
+OK, DIFFERENT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 """What the process ends with. Bad usage, which argparse finds, ends with 2 too."""
 
 _SHOWN = 20
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpireError as error:
         print(f"spire: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spire.actions import ACTIONS
 from spire.batch import Batch
 from spire.encode import SIZE
+from spire.errors import ActionError
 from spire.registration import register_environments
 from spire.scenarios import Scenario, find_scenario
 from spire.seeds import seed_text
@@ -79,10 +80,12 @@ class SpireEnv(Env[Any, Any]):
         Raises
         ------
         ActionError
-            If the game does not allow it now.
+            If the game does not allow it now, or is over.
 
         """
         batch = self._batch
+        if not batch.live[0]:
+            raise ActionError("the game is over: reset it first")
         batch.step(np.asarray(action).reshape(1))
         terminated, truncated = bool(batch.terminated[0]), bool(batch.truncated[0])
         info = self._info()

@@ -19,7 +19,7 @@ from spire.actions import settle
 from spire.arrays import fill
 from spire.codes import Codes
 from spire.compiled import kernel, record
-from spire.content import cards, potions
+from spire.content import cards, missing, potions
 from spire.content.groups import GROUPS
 from spire.content.relics import SPECIALS, STARTERS
 from spire.encounters import ACTS
@@ -156,8 +156,14 @@ def _code(kind: type[Codes], name: str, known: Container[int]) -> Any:
     if wanted not in names:
         near = get_close_matches(wanted, names, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
+        why = {Encounter: missing.ACTS, Card: missing.CLASSES}.get(kind)
+        if wanted in kind.__members__ and why:
+            raise RunError(f"there is no {kind.__name__.lower()} {name!r}: {why}")
         raise RunError(f"there is no {kind.__name__.lower()} {name!r}{hint}")
-    return kind[wanted]
+    code = kind[wanted]
+    if code in missing.RELICS and kind is Relic:
+        raise RunError(f"relic {name!r}: {missing.RELICS[Relic(code)]}")
+    return code
 
 
 def _deck(name: str) -> Sequence[str]:

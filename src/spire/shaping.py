@@ -78,7 +78,7 @@ class Weights:
         return one
 
 
-SPARSE = Weights(floor=0.01, victory=1.0, fight_won=1.0)
+SPARSE = Weights(floor=0.01, act=1.0, victory=1.0, fight_won=1.0)
 """Winning is what counts, and how far up the spire the game came."""
 
 SHAPED = Weights(

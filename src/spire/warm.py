@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -22,21 +23,26 @@ from spire.linked import LINKS
 
 Progress = Callable[[int, int], None]
 
+_TOPS = ("spire.actions", "spire.encode", "spire.heuristic.player")
+"""What imports all that is linked."""
+_WHOLE = "whole"
 _MOST_PROCESSES = 4
 _COMPILED = "compiled"
 _PACKAGES = Path(__file__).parent.parent
 
 
 def show(done: int, of: int) -> None:
-    """Say on the standard error how many parts are compiled, where that is a terminal."""
+    """Say on the standard error how many parts are compiled: in one line of a terminal, else as it begins."""
+    text = f"spire: compiling the engine, once ... {done} of {of}"
     if sys.stderr.isatty():
-        text = f"spire: compiling the engine, once ... {done} of {of}" if done < of else ""
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
+        sys.stderr.write(f"\r\x1b[K{text if done < of else ''}")
+    elif done == 0:
+        sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def warm_up(progress: Progress = show) -> None:
-    """Compile all that is linked and imported and has not been compiled before.
+    """Compile all of the engine that has not been compiled before.
 
     `progress` is told how many parts of how many are done, while something is compiled.
     """
@@ -46,9 +52,15 @@ def warm_up(progress: Progress = show) -> None:
     done = directory / "linked"
     done.mkdir(exist_ok=True)
     with _alone(done):
+        if not (done / _WHOLE).exists():
+            # All at once, so that nobody waits for it a second time.
+            for name in _TOPS:
+                if find_spec(".".join(name.split(".")[:2])):
+                    import_module(name)
         missing = [name for name in LINKS if not (done / _as_file(name)).exists()]
         if missing:
             _compile(missing, done, progress)
+        (done / _WHOLE).touch()
 
 
 def _as_file(name: str) -> str:

@@ -46,6 +46,17 @@ def test_gymnasium_makes_one():
     assert total < 0
 
 
+def test_a_game_that_is_over_takes_no_action():
+    env = SpireEnv(WEAK)
+    env.reset(seed=1)
+    ended = False
+    while not ended:
+        ended = env.step(END_TURN)[2]
+    for action in (WAIT, END_TURN, -1):
+        with pytest.raises(ActionError, match="over: reset"):
+            env.step(action)
+
+
 def test_a_seed_is_a_game():
     """The same seed and actions give the same; without a seed, another game is drawn."""
     env = gymnasium.make("Spire-v0", scenario="a20")
@@ -245,3 +256,16 @@ sys.modules["gymnasium"] = None
 import spire, spire.game, spire.scenarios, spire.shaping, spire.log, spire.registration
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"encounter": "AUTOMATON"}, "AUTOMATON.*acts 2 to 4 are not there yet"),
+        ({"encounter": "CULTIST", "relics": ["PRISMATIC_SHARD"]}, "not there yet"),
+        ({"encounter": "CULTIST", "deck": ["ZAP"]}, "the Defect"),
+    ],
+)
+def test_what_is_not_there_yet_is_refused(given, says):
+    with pytest.raises(RunError, match=says):
+        SpireEnv(given)

@@ -2,10 +2,13 @@
 
 import copy
 import gzip
+import itertools
 import json
 import random
+import sys
 from pathlib import Path
 
+import numba
 import pytest
 
 from spire.cli import main
@@ -15,7 +18,7 @@ from spire.replay.initialise import load_state, start
 from spire.replay.moves import offered
 from spire.replay.project import Memory, project, screen_name
 from spire.replay.trace import Step, TraceError, read_traces
-from spire.replay.verify import differences, perform, verify
+from spire.replay.verify import Report, differences, perform, verify
 
 SHARED = Path(__file__).parents[2] / "../shared/data/spire"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data are absent")
@@ -172,14 +175,38 @@ def test_every_state_can_be_begun_from(lines):
         assert found == [], (step.n, step.screen)
 
 
-@needs_shared
-@pytest.mark.parametrize("name", ["random", "random_a20", "simple", "deep", "wide"])
-def test_shared_games(name):
-    trace = next(read_traces(SHARED / f"games_{name}_open.jsonl.gz"))
-    trace.steps = trace.steps[:80]
-    report = verify(trace)
+FILES = ("random", "random_a20", "simple", "deep", "wide")
+LEAST = {"random": 0.85, "simple": 0.85}
+"""The least share of the steps of a file that must count."""
+
+
+def replay(name, games, capsys):
+    """Play the first games of a file again, and say how many games and steps that was."""
+    report = Report()
+    for trace, _ in zip(read_traces(SHARED / f"games_{name}_open.jsonl.gz"), games, strict=False):
+        report.add(verify(trace))
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{name}: {report.exact_games} of {report.games} games exact; {report.exact_steps:,} of "
+            f"{report.counted_steps:,} counted steps, of {report.steps:,} in all\n"
+        )
     assert report.mismatches == []
     assert report.exact_steps == report.counted_steps > 0
+    assert report.counted_steps >= LEAST.get(name, 0.0) * report.steps
+
+
+@needs_shared
+@pytest.mark.parametrize("name", FILES)
+def test_shared_games(name, capsys):
+    """Some games of every kind; compiled, twelve times as many."""
+    replay(name, range(2 if numba.config.DISABLE_JIT else 24), capsys)
+
+
+@needs_shared
+@pytest.mark.soak
+@pytest.mark.parametrize("name", FILES)
+def test_all_shared_games(name, capsys):
+    replay(name, itertools.count(), capsys)
 
 
 @needs_shared
