@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from spire.actions import ACTIONS
 from spire.batch import Batch
 from spire.encode import SIZE
-from spire.errors import ActionError
+from spire.errors import ActionError, RunError
 from spire.registration import register_environments
 from spire.scenarios import Scenario, find_scenario
-from spire.seeds import seed_text
+from spire.seeds import parse_seed, seed_text
 from spire.shaping import Weights, find_weights
 
 _SEEDS = 1 << 63
@@ -35,6 +35,11 @@ _FIRST = np.zeros(1, dtype=np.int64)
 def observation_space() -> Box:
     """Return the space of one observation."""
     return Box(-np.inf, np.inf, (SIZE,), dtype=np.float32)
+
+
+def _refuse(options: Mapping[str, Any] | None) -> None:
+    for name in options or ():
+        raise RunError(f"there is no option {name!r} of a reset")
 
 
 class SpireEnv(Env[Any, Any]):
@@ -67,8 +72,21 @@ class SpireEnv(Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin a game."""
+        """Begin a game; ``options={"seed": "1TL5"}`` names it as the game does.
+
+        Raises
+        ------
+        RunError
+            If there is another option.
+        SeedError
+            If no game has that seed.
+
+        """
         super().reset(seed=seed, options=options)
+        chosen = dict(options or {})
+        if "seed" in chosen:
+            seed = parse_seed(str(chosen.pop("seed")))
+        _refuse(chosen)
         if seed is None:
             seed = int(self.np_random.integers(_SEEDS))
         self._batch.begin(_FIRST, [seed], _FIRST)
@@ -154,7 +172,15 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
         seed: int | Sequence[int] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin every game anew."""
+        """Begin every game anew.
+
+        Raises
+        ------
+        RunError
+            If there are options: there are none.
+
+        """
+        _refuse(options)
         one = seed if seed is None or isinstance(seed, int) else int(seed[0])
         super().reset(seed=one, options=options)
         copies = np.arange(self.num_envs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from spire.actions import ACTIONS, CHOOSE, take, write_mask
 from spire.content import missing
-from spire.errors import ActionError, RecordError, RunError
+from spire.errors import ActionError, RecordError, RunError, SeedError
 from spire.ids import Relic
 from spire.run.shop import Ware, can_pay
 from spire.run.start import new_run
@@ -25,7 +25,7 @@ class Game:
     """
 
     def __init__(self, record: Any) -> None:
-        if int(record.layout) != int(LAYOUT):
+        if record.dtype != GAME or int(record.layout) != int(LAYOUT):
             raise RecordError("the record was written by another version of this package")
         self.record = record
 
@@ -50,9 +50,11 @@ class Game:
             If there is no such ascension.
 
         """
-        if not 0 <= ascension <= MAX_ASCENSION:
-            raise RunError(f"ascension {ascension} is outside 0 to {MAX_ASCENSION}")
-        number = parse_seed(seed) if isinstance(seed, str) else seed
+        if not isinstance(ascension, (int, np.integer)) or not 0 <= ascension <= MAX_ASCENSION:
+            raise RunError(f"ascension {ascension!r} is no whole number from 0 to {MAX_ASCENSION}")
+        if not isinstance(seed, (str, int, np.integer)):
+            raise SeedError(f"seed {seed!r} is neither a seed's text nor its number")
+        number = parse_seed(seed) if isinstance(seed, str) else int(seed)
         record = empty(1)[0]
         record.layout = LAYOUT
         record.reference = int(reference)

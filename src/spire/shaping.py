@@ -126,6 +126,8 @@ def find_weights(chosen: str | Weights | Mapping[str, float]) -> Weights:
     for name in chosen:
         if name not in known:
             raise RunError(f"there is no reward weight {name!r}; there are {', '.join(known)}")
+        if isinstance(chosen[name], bool) or not isinstance(chosen[name], (int, float, np.number)):
+            raise RunError(f"reward weight {name!r} is {chosen[name]!r}; it must be a number")
     return replace(SHAPED, **{name: float(value) for name, value in chosen.items()})
 
 

@@ -230,13 +230,15 @@ def _names(cards: Iterable[Json]) -> list[str]:
 # The map.
 
 
+def _place(game: Any, x: int, y: int) -> Json:
+    return {"x": x, "y": y, "symbol": names.SYMBOLS[Room(int(game.map.room[y, x]))]}
+
+
 def _node(game: Any, x: int, y: int) -> Json:
     edges = int(game.map.edges[y, x])
     above = y + 1 if y < ROWS - 1 else _BOSS_ROW
     return {
-        "x": x,
-        "y": y,
-        "symbol": names.SYMBOLS[Room(int(game.map.room[y, x]))],
+        **_place(game, x, y),
         "children": [{"x": child, "y": above} for child in range(COLUMNS) if edges >> child & 1],
         "parents": [],
     }
@@ -251,8 +253,8 @@ def _map_screen(game: Any) -> tuple[Json, list[str]]:
     boss = y == ROWS - 1
     ways = [column for column in range(COLUMNS) if rooms.can_go(game, column)]
     shown = {
-        "current_node": _node(game, x, y) if 0 <= y < ROWS else {"x": 0, "y": -1},
-        "next_nodes": [] if boss else [_node(game, column, y + 1) for column in ways],
+        "current_node": _place(game, x, y) if 0 <= y < ROWS else {"x": 0, "y": -1},
+        "next_nodes": [] if boss else [_place(game, column, y + 1) for column in ways],
         "first_node_chosen": y >= 0,
         "boss_available": boss,
     }

@@ -11,10 +11,10 @@ from spire.actions import ACTIONS, END_TURN, WAIT
 from spire.batch import METRICS, Batch
 from spire.encode import SIZE
 from spire.env import SpireEnv, SpireVectorEnv
-from spire.errors import ActionError, RunError, SeedError
+from spire.errors import ActionError, RunError, SeedError, SpireError
 from spire.game import Game
 from spire.scenarios import NAMED, Scenario
-from spire.seeds import seed_text
+from spire.seeds import parse_seed, seed_text
 from spire.shaping import SHAPED, SPARSE, Weights
 
 WEAK = {"encounter": "CULTIST", "deck": ["STRIKE_RED"] * 5, "hp": 3}
@@ -269,3 +269,34 @@ import spire, spire.game, spire.scenarios, spire.shaping, spire.log, spire.regis
 def test_what_is_not_there_yet_is_refused(given, says):
     with pytest.raises(RunError, match=says):
         SpireEnv(given)
+
+
+def test_a_reset_takes_the_games_own_seed():
+    env = SpireEnv(WEAK)
+    named, info = env.reset(options={"seed": "1TL5"})
+    assert info["seed"] == "1TL5"
+    assert np.array_equal(named, env.reset(seed=parse_seed("1TL5"))[0])
+    with pytest.raises(SeedError):
+        env.reset(options={"seed": "!!"})
+    for refuses in (env, SpireVectorEnv(2)):
+        with pytest.raises(RunError, match="no option 'ascension'"):
+            refuses.reset(options={"ascension": 20})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((1, 2.5), "ascension 2.5 is no whole number"),
+        ((1, 21), "from 0 to 20"),
+        ((None,), "neither a seed's text"),
+        (("",), "the seed is empty"),
+    ],
+)
+def test_games_that_there_are_not(arguments, says):
+    with pytest.raises(SpireError, match=says):
+        Game.new(*arguments)
+
+
+def test_a_weight_is_a_number():
+    with pytest.raises(RunError, match="'gold' is 'a'; it must be a number"):
+        SpireEnv(WEAK, rewards={"gold": "a"})

@@ -60,7 +60,8 @@ def _play(chosen: argparse.Namespace) -> int:
     from spire.warm import warm_up  # noqa: PLC0415
 
     warm_up()
-    game = Game.new(chosen.seed or seed_text(secrets.randbits(64)), chosen.ascension)
+    seed = seed_text(secrets.randbits(64)) if chosen.seed is None else chosen.seed
+    game = Game.new(seed, chosen.ascension)
     with Recorder(chosen.record, game) if chosen.record else nullcontext() as recorder:
         if has_keys(plain=chosen.plain):
             from spire.terminal.keys import Keyboard  # noqa: PLC0415
