@@ -15,7 +15,7 @@ from ratchet.policies.spec import (
     StateDependentExploration,
 )
 
-ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu")
+ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "gelu")
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 7))
 """Rows and actions of a mini-batch."""

@@ -2,12 +2,15 @@
 
 from ratchet.errors import (
     BudgetError,
+    CorruptError,
+    ForeignError,
     InputError,
     LedgerError,
     PolicyError,
     RatchetError,
     RecipeError,
     SeedError,
+    SpoolError,
     TaskError,
 )
 
@@ -15,12 +18,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BudgetError",
+    "CorruptError",
+    "ForeignError",
     "InputError",
     "LedgerError",
     "PolicyError",
     "RatchetError",
     "RecipeError",
     "SeedError",
+    "SpoolError",
     "TaskError",
     "__version__",
 ]

@@ -7,7 +7,10 @@
         ├── BudgetError       a budget that cannot be spent
         ├── SeedError         a seed list that is unusable or meets the training seeds
         ├── RecipeError       a recipe with an unknown key or a value out of range
-        └── LedgerError       a ledger or run directory that cannot be read or written
+        ├── LedgerError       a ledger or run directory that cannot be read or written
+        └── SpoolError        a spool of episodes that cannot be used
+            ├── CorruptError  an episode file that is damaged
+            └── ForeignError  an episode file that is none, or not of this run
 
 A message is one sentence (or two) that names the field, the value and what would be right.
 """
@@ -48,6 +51,18 @@ class RecipeError(InputError):
 
 class LedgerError(InputError):
     """A ledger or run directory that cannot be read or written."""
+
+
+class SpoolError(InputError):
+    """A spool of episodes that cannot be used."""
+
+
+class CorruptError(SpoolError):
+    """An episode file that is damaged."""
+
+
+class ForeignError(SpoolError):
+    """An episode file that is none, or not of this run."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -33,6 +33,11 @@ def training_seed(run_seed: int, attempt: int, worker: int, episode: int) -> int
     return TRAINING_DOMAIN | derive("episode", run_seed, attempt, worker, episode)
 
 
+def demonstration_seed(run_seed: int, episode: int) -> int:
+    """Return the seed of one episode that a teacher plays, in the training domain."""
+    return TRAINING_DOMAIN | derive("demonstration", run_seed, episode)
+
+
 def episode_mode(seed: int, count: int) -> int:
     """Return the index of the mode that an episode of that seed has, where none is fixed."""
     return derive("mode", seed) % count if count > 1 else 0

@@ -1,5 +1,7 @@
 """Networks and actors: one function in three implementations, whose gradients and draws are right."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -47,10 +49,12 @@ def test_compiled_and_torch_networks_are_one_function(spec, n, seed):
     for ours, theirs in zip(compiled.outputs(x), through_torch.outputs(x), strict=True):
         np.testing.assert_allclose(ours, theirs, **TOLERANCE)
     np.testing.assert_allclose(compiled.values(x), through_torch.values(x), **TOLERANCE)
-    for head in (lambda *_: slopes.copy(), lambda *_: None, None):
+    heads = (lambda *_: slopes.copy(), lambda *_: None, None)
+    value_heads = (lambda _: value_slopes.copy(), None)
+    for head, value_head in product(heads, value_heads):
         for network in (compiled, through_torch):
             network.gradient[:] = np.nan
-            network.differentiate(x, head, lambda _: value_slopes.copy())
+            network.differentiate(x, head, value_head)
         for name, where in compiled.layout.slices.items():
             if name != "log_std":
                 np.testing.assert_allclose(
@@ -84,7 +88,7 @@ def test_an_actor_and_its_network_are_one_function(spec, n, seed):
     assert loss.approx_kl == pytest.approx(0.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "elu"])
+@pytest.mark.parametrize("activation", ["tanh", "elu", "gelu"])
 @pytest.mark.parametrize("shared", [(), (5,)])
 def test_gradients_are_those_of_finite_differences(activation, shared):
     spec = box_spec(3, 2, shared=shared, actor=(4,), critic=(6, 3), activation=activation)
@@ -322,6 +326,26 @@ def test_the_compiled_tanh_is_tanh():
     x = np.linspace(-12, 12, 100_001, dtype=np.float32).reshape(-1, 1)
     got = CompiledNetwork(policy).outputs(x)[0]
     np.testing.assert_allclose(got, np.tanh(x.astype(np.float64)), atol=4e-7)
+
+
+def test_the_compiled_gelu_is_gelu_far_out_and_so_is_its_slope():
+    spec = discrete_spec(1, 1, actor=(1,), critic=(), activation="gelu")
+    policy = steady(spec, [0.0])
+    policy.tensors["mlp_extractor.policy_net.0.weight"][:] = 1.0
+    policy.tensors["action_net.weight"][:] = 1.0
+    network = CompiledNetwork(policy)
+    x = np.array([-1e20, -30, -6.5, -6, -1, -1e-20, 0, 1e-20, 1, 6, 6.5, 30, 1e20])
+    for one in x:
+        leaf = torch.tensor([[one]], dtype=torch.float64, requires_grad=True)
+        out = torch.nn.functional.gelu(leaf)
+        out.backward()
+        got = network.outputs(np.array([[one]], dtype=np.float32))[0]
+        np.testing.assert_allclose(got[0, 0], out.item(), rtol=1e-6, atol=1e-6)
+        seen = np.array([[one]], dtype=np.float32)
+        network.differentiate(seen, lambda *_: np.ones((1, 1), dtype=np.float32), None)
+        where = network.layout.slices["mlp_extractor.policy_net.0.bias"]
+        assert network.gradient[where][0] == pytest.approx(leaf.grad.item(), abs=1e-6)
+    assert np.isnan(network.outputs(np.array([[np.nan]], dtype=np.float32))[0]).all()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

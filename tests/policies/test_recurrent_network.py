@@ -100,6 +100,7 @@ def test_gradients_are_pytorchs(case, space):
         (slopes.policy_head, slopes.value_head, routing),
         (slopes.policy_head, np.zeros_like, None),
         (None, slopes.value_head, None),
+        (slopes.policy_head, None, routing),
         (lambda *_: None, slopes.value_head, routing),
     ]
     for heads in ways:

@@ -54,6 +54,16 @@ def test_it_beats_the_boss_of_act_1():
 
 
 @compiled
+@pytest.mark.parametrize("seed", [5264611114443869458, 3, 4])
+def test_it_does_only_what_is_allowed(seed):
+    """In the first game it once would have ended its turn where a card had to be selected."""
+    game, player = Game.new(seed), Player()
+    while not game.is_over:
+        game.act(player.choose(game))
+    assert game.record.fault == 0
+
+
+@compiled
 def test_what_is_hidden_does_not_move_it():
     game, player = Game.new(7), Player()
     decisions = 0

@@ -101,6 +101,45 @@ class SafetyConfig(BaseModel):
     )
 
 
+class CloningConfig(BaseModel):
+    """Behaviour cloning: learning a teacher's actions from its demonstrations (Pomerleau 1991)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    learning_rate: float = Field(
+        default=5e-4, gt=0, description="Adam's step; usually 1e-4 to 1e-3."
+    )
+    batch_size: int = Field(default=256, ge=1, description="Decisions of a mini-batch.")
+    max_epochs: int = Field(
+        default=100, ge=1, description="Most passes over the demonstrations, for each part."
+    )
+    patience: int = Field(
+        default=12,
+        ge=1,
+        description="Passes without a better validation loss, after which a part ends.",
+    )
+    validation_share: float = Field(
+        default=0.1, gt=0, lt=1, description="Share of the episodes that measure and do not teach."
+    )
+    label_smoothing: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Probability that a target spreads over what is legal.",
+    )
+    weight_decay: float = Field(
+        default=1e-5,
+        ge=0,
+        description="Times the weights, added to the gradient before Adam (L2, not decoupled).",
+    )
+    gamma: float = Field(
+        default=0.99, gt=0, le=1, description="Discount of the returns that the critic learns."
+    )
+    adam_epsilon: float = Field(
+        default=1e-8, gt=0, description="Keeps Adam's division away from zero."
+    )
+
+
 class RoutingConfig(BaseModel):
     """How a slot bank is trained: noise and losses on the gate's weights, all off by default.
 

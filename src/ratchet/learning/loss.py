@@ -1,8 +1,8 @@
-"""The PPO loss, once, as functions over arrays: from a network's outputs to the gradient of each.
+"""The losses, once, as functions over arrays: from a network's outputs to the gradient of each.
 
 Clipped surrogate (Schulman et al. 2017), entropy bonus, and an optional KL anchor to a reference, for
-categorical actions with or without masks and for normal ones with any standard deviation; and the squared
-error of values. The gradients are written out by hand (the tests hold them against automatic
+categorical actions with or without masks and for normal ones with any standard deviation; the squared
+error of values; and the cross-entropy with actions that were shown, for cloning. The gradients are written out by hand (the tests hold them against automatic
 differentiation), so that no network and no device needs a loss of its own, and so that the approximate KL
 of a mini-batch is known *before* its step. Losses are means over the batch; sums run in float64.
 
@@ -238,6 +238,73 @@ def normal_loss(
         sums,
     )
     return PolicyLoss(*(sums / len(means)).tolist()), d_means, d_log_std
+
+
+class ImitationLoss(NamedTuple):
+    """Means over a mini-batch.
+
+    `loss` is the cross-entropy with the smoothed targets, `cross_entropy` the one with the actions shown,
+    and `agreement` the share of rows whose likeliest action is the one shown.
+    """
+
+    loss: float
+    cross_entropy: float
+    agreement: float
+
+
+@njit(**_FLAGS)
+def _imitation(
+    logits: Any, masks: Any, actions: Any, smoothing: Any, weight: Any, d_logits: Any, sums: Any
+) -> None:
+    n, k = logits.shape
+    masked = masks.shape[0] > 0
+    log_p = np.empty(k)
+    for r in range(n):
+        top, legal, best = -np.inf, 0, -1
+        for c in range(k):
+            if not masked or masks[r, c]:
+                legal += 1
+                if best < 0 or logits[r, c] > top:
+                    best, top = c, np.float64(logits[r, c])
+        total = 0.0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                total += math.exp(logits[r, c] - top)
+        shift = top + math.log(total)
+        spread = smoothing / legal
+        loss = 0.0
+        for c in range(k):
+            if masked and not masks[r, c]:
+                d_logits[r, c] = 0.0
+                continue
+            log_p[c] = logits[r, c] - shift
+            target = spread + (1.0 - smoothing if c == actions[r] else 0.0)
+            loss -= target * log_p[c]
+            d_logits[r, c] = weight * (math.exp(log_p[c]) - target) / n
+        sums[0] += loss
+        sums[1] -= log_p[actions[r]]
+        sums[2] += 1.0 if best == actions[r] else 0.0
+
+
+def imitation_loss(
+    logits: FloatArray,
+    actions: NDArray[np.int64],
+    *,
+    smoothing: float,
+    masks: NDArray[np.bool_] | None = None,
+    weight: float = 1.0,
+) -> tuple[ImitationLoss, FloatArray]:
+    """Return the loss of actions that were shown, and `weight` times the gradient of ``logits (n, k)``.
+
+    The target of a row is the action shown with probability ``1 - smoothing``, and the rest spread evenly
+    over all legal actions (label smoothing; Szegedy et al. 2016). `masks` ``(n, k)`` excludes actions: an
+    excluded logit has no influence and no gradient; the actions shown must be legal.
+    """
+    gradient = np.empty_like(logits)
+    sums = np.zeros(3)
+    legal = _NO_MASK if masks is None else masks
+    _imitation(logits, legal, actions, smoothing, weight, gradient, sums)
+    return ImitationLoss(*(sums / len(logits)).tolist()), gradient
 
 
 @njit(**_FLAGS)

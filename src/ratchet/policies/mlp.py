@@ -19,6 +19,7 @@ _ACTIVATIONS = {
     "relu": torch.relu,
     "elu": nn.functional.elu,
     "leaky_relu": nn.functional.leaky_relu,
+    "gelu": nn.functional.gelu,
 }
 
 
@@ -107,20 +108,23 @@ class TorchNetwork:
         self,
         x: FloatArray,
         policy_head: PolicyHead | None,
-        value_head: ValueHead,
+        value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
         self._upload()
         outputs, features, values = self._module(self._tensor(x))
-        roots = [values]
-        slopes = [self._tensor(value_head(self._host(values)))]
+        roots, slopes = [], []
+        if value_head is not None:
+            roots.append(values)
+            slopes.append(self._tensor(value_head(self._host(values))))
         d_outputs = policy_head(self._host(outputs), self._host(features)) if policy_head else None
         if d_outputs is not None:
             roots.append(outputs)
             slopes.append(self._tensor(d_outputs))
         self._module.zero_grad(set_to_none=True)
-        torch.autograd.backward(roots, slopes)
+        if roots:
+            torch.autograd.backward(roots, slopes)
         for name, where in self.layout.slices.items():
             if name == "log_std":
                 continue

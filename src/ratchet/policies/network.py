@@ -100,10 +100,13 @@ class Network(Protocol):
         self,
         x: Any,
         policy_head: PolicyHead | None,
-        value_head: ValueHead,
+        value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,
     ) -> None:
-        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch."""
+        """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch.
+
+        A head that is None has no part in it: what it alone needs is neither run nor moved.
+        """
         ...
 
 
@@ -149,7 +152,8 @@ class Trunk:
         """Return outputs ``(n, out)``: a view that the next pass overwrites."""
         if len(x) > self._rows:
             self._rows = len(x)
-            self.kept = np.empty(self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
+            parts = 2 if self.activation == kernels.GELU else 1
+            self.kept = np.empty(parts * self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
             self.scratch = np.empty((2, self._rows * int(self.sizes.max())), dtype=np.float32)
         result: FloatArray = kernels.forward(
             x, self.sizes, self.parameters, self.activation, self.activate_last, self.kept
@@ -230,10 +234,15 @@ class CompiledNetwork:
         self,
         x: FloatArray,
         policy_head: PolicyHead | None,
-        value_head: ValueHead,
+        value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
+        if self._shared is None and (policy_head is None or value_head is None):
+            # One trunk alone needs no thread, and leaves a BLAS of several the whole machine.
+            self._differentiate_critic(x, value_head, _NO_ROWS)
+            self._differentiate_actor(x, policy_head, _NO_ROWS)
+            return
         if self._shared is None:
             critic = self._pool.submit(self._differentiate_critic, x, value_head, _NO_ROWS)
             self._differentiate_actor(x, policy_head, _NO_ROWS)
@@ -257,6 +266,11 @@ class CompiledNetwork:
         else:
             self._actor.backward(x, d_outputs, d_x)
 
-    def _differentiate_critic(self, x: FloatArray, value_head: ValueHead, d_x: FloatArray) -> None:
+    def _differentiate_critic(
+        self, x: FloatArray, value_head: ValueHead | None, d_x: FloatArray
+    ) -> None:
+        if value_head is None:
+            self._critic.gradient[:] = 0.0
+            return
         d_values = value_head(self._critic.forward(x)[:, 0])
         self._critic.backward(x, d_values.reshape(-1, 1), d_x)

@@ -117,7 +117,7 @@ class RecurrentNetwork:
         self,
         x: Sequences,
         policy_head: PolicyHead | None,
-        value_head: ValueHead,
+        value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch of sequences."""
@@ -133,11 +133,14 @@ class RecurrentNetwork:
             spaced[valid] = gradient
             return spaced
 
-        d_seen = np.empty_like(seen)
-        scale = np.float32(self.return_scale)
-        values = self._critic.forward(seen)[:, 0] * scale
-        d_values = value_head(np.ascontiguousarray(values[valid])) * scale
-        self._critic.backward(seen, spread(d_values.reshape(-1, 1)), d_seen)
+        d_seen = np.zeros_like(seen)
+        if value_head is None:
+            self._critic.gradient[:] = 0.0
+        else:
+            scale = np.float32(self.return_scale)
+            values = self._critic.forward(seen)[:, 0] * scale
+            d_values = value_head(np.ascontiguousarray(values[valid])) * scale
+            self._critic.backward(seen, spread(d_values.reshape(-1, 1)), d_seen)
         d_outputs = None
         if policy_head is not None:
             outputs = self._actor.forward(seen)

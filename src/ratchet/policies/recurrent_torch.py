@@ -95,7 +95,7 @@ class TorchRecurrentNetwork:
         self,
         x: Sequences,
         policy_head: PolicyHead | None,
-        value_head: ValueHead,
+        value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch of sequences."""
@@ -103,8 +103,10 @@ class TorchRecurrentNetwork:
         for tensor in weights.values():
             tensor.requires_grad_()
         one = self._forward(x, weights)
-        roots = [one.values]
-        slopes = [self._tensor(value_head(self._host(one.values)))]
+        roots, slopes = [], []
+        if value_head is not None:
+            roots.append(one.values)
+            slopes.append(self._tensor(value_head(self._host(one.values))))
         if policy_head is not None:
             d_outputs = policy_head(self._host(one.outputs), self._host(one.features))
             if d_outputs is not None:
@@ -115,7 +117,8 @@ class TorchRecurrentNetwork:
             d_gate, d_slots = routing_head(self._host(one.gate), self._host(slots))
             roots += [one.gate, slots]
             slopes += [self._tensor(d_gate), self._tensor(d_slots)]
-        torch.autograd.backward(roots, slopes)
+        if roots:
+            torch.autograd.backward(roots, slopes)
         for name, where in self.layout.slices.items():
             if name == "log_std":
                 continue

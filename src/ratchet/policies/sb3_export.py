@@ -38,6 +38,7 @@ _ACTIVATIONS = {
     "relu": torch.nn.ReLU,
     "elu": torch.nn.ELU,
     "leaky_relu": torch.nn.LeakyReLU,
+    "gelu": torch.nn.GELU,
 }
 _POLICY_CLASSES = {
     False: ("stable_baselines3.common.policies", "ActorCriticPolicy"),

@@ -86,6 +86,7 @@ _ACTIVATIONS: dict[str, Activation] = {
     "ReLU": "relu",
     "ELU": "elu",
     "LeakyReLU": "leaky_relu",
+    "GELU": "gelu",
 }
 _ACTIVATION = re.compile(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>")
 _CONSTANT = re.compile(r"ConstantSchedule\(val=([-+.\deE]+)\)")

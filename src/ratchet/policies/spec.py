@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ratchet.errors import PolicyError
 
-Activation = Literal["tanh", "relu", "elu", "leaky_relu"]
+Activation = Literal["tanh", "relu", "elu", "leaky_relu", "gelu"]
 Distribution = Literal["categorical", "gaussian", "gsde"]
 
 

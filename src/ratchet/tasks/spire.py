@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
@@ -11,14 +12,39 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from ratchet.errors import TaskError
-from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray, Mode, Task
-from spire.actions import ACTIONS
+from ratchet.tasks.task import (
+    BoolArray,
+    EpisodeVectorEnv,
+    FloatArray,
+    IntArray,
+    Mode,
+    Task,
+    Teacher,
+)
+from spire.actions import (
+    ACTIONS,
+    CHOOSE,
+    CHOOSE_MORE,
+    END_TURN,
+    LEAVE,
+    PLAY,
+    PLAY_UNTARGETED,
+    POTION,
+    POTION_UNTARGETED,
+    PROCEED,
+    THROW,
+    WAIT,
+)
 from spire.batch import METRICS, Batch
 from spire.encode import SIZE
 from spire.errors import SpireError
 from spire.game import Game
+from spire.observation import BLOCKS, SCREEN_ORDER
 from spire.scenarios import NAMED, Scenario, find_scenario
 from spire.shaping import Weights, find_weights
+
+if TYPE_CHECKING:
+    from spire.heuristic.player import Player
 
 ASCENSIONS = (0, 5, 10, 15, 20)
 """The ascensions that are modes of `spire`."""
@@ -39,6 +65,25 @@ FIGHT = (
     "won",
 )
 """What is told of a fight, as `spire.log` has it."""
+
+
+_FIRST_OF_KIND = (
+    (PLAY, "targeted card"),
+    (PLAY_UNTARGETED, "untargeted card"),
+    (END_TURN, "end turn"),
+    (POTION, "targeted potion"),
+    (POTION_UNTARGETED, "untargeted potion"),
+    (CHOOSE, "choice"),
+    (PROCEED, "proceed"),
+    (LEAVE, "leave"),
+    (WAIT, "wait"),
+    (THROW, "throw potion"),
+    (CHOOSE_MORE, "choice"),
+    (ACTIONS, ""),
+)
+"""Each kind of action goes up to the next one's first."""
+
+_SCREEN = BLOCKS["screen"].at("screen")
 
 
 class SpireVector(EpisodeVectorEnv):
@@ -128,6 +173,10 @@ class SpireTask(Task):
     metrics = METRICS
     parts = FIGHT
     side_by_side = 256
+    action_kinds = tuple(
+        kind for (first, kind), (end, _) in pairwise(_FIRST_OF_KIND) for _ in range(first, end)
+    )
+    situations = tuple(screen.name.lower() for screen in SCREEN_ORDER)
 
     def __init__(
         self,
@@ -149,6 +198,36 @@ class SpireTask(Task):
     def make(self, count: int) -> SpireVector:
         """Make `count` copies."""
         return SpireVector(count, self._scenarios, self._weights, self.name)
+
+    @property
+    def teachers(self) -> Mapping[str, Callable[[Any], Teacher]]:
+        """The heuristic player."""
+        return {"heuristic": _Heuristic}
+
+    def situation_of(self, observations: FloatArray) -> IntArray:
+        """Return the number of the screen that each observation shows ``(n,)``."""
+        shown = observations[:, _SCREEN : _SCREEN + len(self.situations)]
+        return np.asarray(shown.argmax(axis=1), dtype=np.int64)
+
+
+class _Heuristic:
+    """The heuristic player in every game of a vector; each game has a player of its own, with its plans."""
+
+    def __init__(self, env: SpireVector) -> None:
+        self._env = env
+        self._players: dict[int, Player] = {}
+
+    def __call__(self, copies: IntArray) -> NDArray[np.int64]:
+        """Return the actions that it takes in these games."""
+        # Only who teaches needs the search.
+        from spire.heuristic.player import Player  # noqa: PLC0415
+
+        actions = np.zeros(len(copies), dtype=np.int64)
+        for place, copy in enumerate(copies.tolist()):
+            if copy not in self._players:
+                self._players[copy] = Player()
+            actions[place] = self._players[copy].choose(self._env.game(copy))
+        return actions
 
 
 def _modes() -> list[Mode]:

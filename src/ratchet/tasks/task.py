@@ -25,6 +25,10 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
 
+Teacher = Callable[[IntArray], NDArray[Any]]
+"""From the numbers of copies that are to move, to their actions as the environment takes them."""
+
+
 @dataclass(frozen=True)
 class Mode:
     """One named setting of a task's hidden dynamics; never in the observation, always in the record."""
@@ -138,6 +142,25 @@ class Task(ABC):
     """A hand-written policy: observations ``(n, size)`` to actions, if the task has one."""
     side_by_side: int = 16
     """How many episodes an evaluation plays at once: many where copies are cheap."""
+    action_kinds: tuple[str, ...] = ()
+    """The kind of each discrete action, counted from 0, where there are kinds to tell apart."""
+    situations: tuple[str, ...] = ()
+    """Names of the situations in which decisions arise, such as the screens of a game; see `situation_of`."""
+
+    @property
+    def teachers(self) -> Mapping[str, Callable[[Any], Teacher]]:
+        """Who can show how it is played, by name: each makes, for an environment of `make`, one that chooses.
+
+        A teacher may look at all of its environment; it moves nothing.
+        """
+        heuristic = self.heuristic
+        if heuristic is None:
+            return {}
+        return {"heuristic": lambda env: lambda copies: heuristic(env.observations[copies])}
+
+    def situation_of(self, observations: FloatArray) -> IntArray:
+        """Return the number of each observation's situation ``(n,)``, where the task names situations."""
+        return np.zeros(len(observations), dtype=np.int64)
 
     @abstractmethod
     def make(self, count: int) -> EpisodeVectorEnv:

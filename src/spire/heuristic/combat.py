@@ -24,7 +24,7 @@ from spire.heuristic.battle import (
     perform,
     scramble,
 )
-from spire.heuristic.reflex import play_on
+from spire.heuristic.reflex import play_on, quick_pick
 from spire.heuristic.tiers import POTION_WORTH
 from spire.ids import MonsterPower as M
 from spire.ids import PlayerPower as P
@@ -246,8 +246,11 @@ def search(game: Any, nodes: Any, space: Any) -> Any:
         if nodes[k].screen != Screen.COMBAT and is_on(nodes[k]) and not space.chance[k]:
             space.rough[k] -= 1000.0
     if asked:
-        space.rough[0] = -5000.0
-    plans = min(_PLANS, count)
+        # Something has to be selected: to do nothing is no plan.
+        if count == 1:
+            return quick_pick(game)
+        space.rough[0] = -1.0e5
+    plans = min(_PLANS, count - 1 if asked else count)
     for p in range(plans):
         best = -1
         for k in range(count):

@@ -133,7 +133,7 @@ def reflex(game: Any) -> Any:
     """Return a quick choice of an action in a fight."""
     combat = game.combat
     if game.screen != Screen.COMBAT:
-        return _reflex_pick(game)
+        return quick_pick(game)
     threat, health, crowd = -float(combat.block), 0.0, 0
     for m in range(combat.monster_count):
         if is_target(combat.monsters[m]):
@@ -186,7 +186,7 @@ def plain_worth(game: Any, card: Any) -> Any:
 
 
 @kernel
-def _reflex_pick(game: Any) -> Any:
+def quick_pick(game: Any) -> Any:
     """Return a quick choice of a card that is to be selected."""
     combat = game.combat
     task = int(combat.task)

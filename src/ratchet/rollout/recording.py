@@ -1,0 +1,311 @@
+"""Recording demonstrations: a teacher plays seeded episodes, and each is a file as soon as it has ended.
+
+Which episodes are wanted follows from the run seed. Those that are there and whole stay; only the others are
+played. So a recording that was killed goes on without losing or repeating an episode, and gives the same
+files as one that was not, if teacher and task are functions of the seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Discrete
+from numpy.typing import NDArray
+
+from ratchet.errors import SpoolError, TaskError, did_you_mean
+from ratchet.ledger.lock import RunLock
+from ratchet.ledger.provenance import versions
+from ratchet.policies.actor import Chooser
+from ratchet.rollout.demonstrations import (
+    DemonstrationSettings,
+    action_count,
+    episode_path,
+    open_demonstrations,
+    recorded_seeds,
+)
+from ratchet.rollout.episode import Episode, Origin
+from ratchet.rollout.episode_file import read_episode, write_episode
+from ratchet.rollout.rows import Rows
+from ratchet.rollout.trajectory import EpisodeRecord
+from ratchet.seeding import demonstration_seed, episode_mode
+from ratchet.tasks.ending import read_metrics, read_parts
+from ratchet.tasks.task import EpisodeVectorEnv, Task
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+_SIDE_BY_SIDE = 16
+"""Episodes played at once: enough for inference in batches, few enough for what teachers remember."""
+
+_RUN = "demonstrations"
+"""The run that the episodes' files say they are of."""
+
+
+def wanted_seeds(run_seed: int, episodes: int) -> list[int]:
+    """Return the seeds of the first so many demonstrations of a run seed."""
+    return [demonstration_seed(run_seed, number) for number in range(episodes)]
+
+
+def record_demonstrations(
+    directory: Path,
+    task: Task,
+    teacher: str | Chooser,
+    *,
+    episodes: int,
+    mode: str | None = None,
+    run_seed: int = 0,
+    on_episode: Callable[[EpisodeRecord], None] = lambda _: None,
+) -> list[int]:
+    """See to it that a directory holds so many demonstrations; return their seeds.
+
+    Parameters
+    ----------
+    directory
+        Where they are, or will be.
+    task
+        What is played; its actions are discrete.
+    teacher
+        One of the task's teachers by name, or a chooser, which plays greedily.
+    episodes
+        How many there will be; those that are there count.
+    mode
+        The mode of every episode; None draws it from the episode's seed.
+    run_seed
+        What the seeds are derived from.
+    on_episode
+        Is told of every episode that is played, once its file is there.
+
+    Raises
+    ------
+    TaskError
+        If the task has no such teacher or mode, the directory holds other demonstrations, or no episode
+        is asked for.
+    LedgerError
+        If another process is recording into the directory.
+    SpoolError
+        If a file cannot be written; those of other episodes are whole.
+
+    """
+    if episodes < 1:
+        raise TaskError(f"{episodes} demonstrations are asked for; it must be at least 1")
+    action_count(task)
+    index = None if mode is None else task.mode_index(mode)
+    name = teacher if isinstance(teacher, str) else teacher.id
+    if isinstance(teacher, str) and teacher not in task.teachers:
+        known = did_you_mean(teacher, task.teachers) if task.teachers else "it has none"
+        raise TaskError(f"task {task.name!r} has no teacher {teacher!r}: {known}")
+    settings = DemonstrationSettings.of(task, name, mode, run_seed)
+    open_demonstrations(directory, settings)
+    seeds = wanted_seeds(run_seed, episodes)
+    with RunLock(directory):
+        # Nobody else writes here, so what is unfinished belongs to nobody.
+        for leftover in directory.glob(".tmp-*"):
+            leftover.unlink(missing_ok=True)
+        whole = {seed for seed in recorded_seeds(directory) if _is_whole(directory, seed)}
+        missing = {seed: number for number, seed in enumerate(seeds) if seed not in whole}
+        if missing:
+            _Recording(directory, task, teacher, settings, index, on_episode).play(missing)
+    return seeds
+
+
+def _is_whole(directory: Path, seed: int) -> bool:
+    with contextlib.suppress(SpoolError):
+        return read_episode(episode_path(directory, seed)).record.seed == seed
+    return False
+
+
+class _ByName:
+    """A task's own teacher."""
+
+    def __init__(self, task: Task, name: str, env: EpisodeVectorEnv) -> None:
+        self._choose = task.teachers[name](env)
+
+    def choose(self, copies: IntArray, seeds: NDArray[np.uint64], steps: IntArray) -> NDArray[Any]:  # noqa: ARG002
+        """Return the actions of these copies."""
+        return self._choose(copies)
+
+    def told(self, copies: IntArray, rewards: FloatArray) -> None:
+        """Do nothing: it looks for itself."""
+
+
+class _ByChooser:
+    """A policy, greedy, with its memory of every copy."""
+
+    def __init__(self, chooser: Chooser, env: EpisodeVectorEnv) -> None:
+        self._chooser, self._env = chooser, env
+        self._memory = np.zeros((env.num_envs, chooser.memory), dtype=np.float32)
+
+    def choose(self, copies: IntArray, seeds: NDArray[np.uint64], steps: IntArray) -> NDArray[Any]:
+        """Return the actions of these copies."""
+        masks = self._env.masks
+        state = self._memory[copies]
+        state[steps == 0] = 0.0
+        choice = self._chooser.act(
+            np.ascontiguousarray(self._env.observations[copies]),
+            None if masks is None else masks[copies],
+            seeds,
+            steps,
+            deterministic=True,
+            state=state,
+        )
+        self._memory[copies] = state
+        return choice.executed
+
+    def told(self, copies: IntArray, rewards: FloatArray) -> None:
+        """Remember the rewards of these copies' steps."""
+        if self._chooser.memory:
+            self._memory[copies, -1] = rewards
+
+
+class _Stretch:
+    """What one episode has come to so far."""
+
+    def __init__(self, seed: int, mode: int) -> None:
+        self.seed, self.mode, self.begun_at = seed, mode, time.time()
+        self.seen: list[Rows] = []
+        self.masks: list[NDArray[np.uint8]] = []
+        self.actions: list[int] = []
+        self.rewards: list[float] = []
+
+
+class _Recording:
+    def __init__(
+        self,
+        directory: Path,
+        task: Task,
+        teacher: str | Chooser,
+        settings: DemonstrationSettings,
+        mode: int | None,
+        on_episode: Callable[[EpisodeRecord], None],
+    ) -> None:
+        self._directory, self._task, self._settings = directory, task, settings
+        self._teacher, self._mode, self._on_episode = teacher, mode, on_episode
+        assert isinstance(task.action_space, Discrete)
+        self._first_action = int(task.action_space.start)
+        self._versions = versions()
+
+    def play(self, numbers: Mapping[int, int]) -> None:
+        """Play the episodes of these seeds, which have these numbers, and write each as it ends."""
+        count = min(_SIDE_BY_SIDE, len(numbers))
+        env = self._task.make(count)
+        teacher = self._teacher
+        player: _ByName | _ByChooser = (
+            _ByName(self._task, teacher, env)
+            if isinstance(teacher, str)
+            else _ByChooser(teacher, env)
+        )
+        waiting = list(reversed(numbers))
+        running: dict[int, _Stretch] = {}
+        actions = np.zeros(count, dtype=np.int64)
+        try:
+            while True:
+                idle = [copy for copy in range(count) if copy not in running][: len(waiting)]
+                self._begin(env, idle, [waiting.pop() for _ in idle], running)
+                if not running:
+                    break
+                copies = np.array(sorted(running), dtype=np.int64)
+                stretches = [running[copy] for copy in copies.tolist()]
+                seeds_now = np.array([one.seed for one in stretches], dtype=np.uint64)
+                steps = np.array([len(one.actions) for one in stretches], dtype=np.int64)
+                self._note(env, copies, stretches)
+                actions[copies] = player.choose(copies, seeds_now, steps)
+                moving = np.zeros(count, dtype=np.bool_)
+                moving[copies] = True
+                _, rewards, terminated, truncated, info = env.advance(actions, moving)
+                player.told(copies, rewards[copies])
+                for copy, stretch in zip(copies.tolist(), stretches, strict=True):
+                    stretch.actions.append(int(actions[copy]) - self._first_action)
+                    stretch.rewards.append(float(rewards[copy]))
+                    if terminated[copy] or truncated[copy]:
+                        del running[copy]
+                        final = env.observations[copy].copy()
+                        self._finish(
+                            stretch,
+                            numbers[stretch.seed],
+                            final,
+                            bool(terminated[copy]),
+                            info,
+                            copy,
+                        )
+        finally:
+            env.close()
+
+    def _begin(
+        self,
+        env: EpisodeVectorEnv,
+        copies: list[int],
+        seeds: list[int],
+        running: dict[int, _Stretch],
+    ) -> None:
+        if not copies:
+            return
+        count = len(self._task.modes)
+        modes = [episode_mode(seed, count) if self._mode is None else self._mode for seed in seeds]
+        env.begin(np.array(copies, dtype=np.int64), seeds, np.array(modes, dtype=np.int64))
+        for copy, seed, mode in zip(copies, seeds, modes, strict=True):
+            running[copy] = _Stretch(seed, mode)
+
+    def _note(self, env: EpisodeVectorEnv, copies: IntArray, stretches: list[_Stretch]) -> None:
+        """Keep what every copy shows."""
+        observations, masks = env.observations, env.masks
+        for copy, stretch in zip(copies.tolist(), stretches, strict=True):
+            stretch.seen.append(Rows.of(observations[copy : copy + 1]))
+            if masks is not None:
+                stretch.masks.append(np.packbits(masks[copy]))
+
+    def _finish(
+        self,
+        stretch: _Stretch,
+        number: int,
+        final: FloatArray,
+        terminated: bool,
+        info: Mapping[str, Any],
+        copy: int,
+    ) -> None:
+        settings, length = self._settings, len(stretch.actions)
+        masks = None
+        if stretch.masks:
+            count = action_count(self._task)
+            bits = np.unpackbits(np.array(stretch.masks), axis=1, count=count)
+            masks = bits.view(np.bool_)
+        record = EpisodeRecord(
+            attempt=0,
+            worker=0,
+            episode=number,
+            seed=stretch.seed,
+            mode=self._task.modes[stretch.mode].name,
+            episode_return=float(np.sum(stretch.rewards)),
+            length=length,
+            metrics=read_metrics(info, copy),
+            parts=read_parts(self._task, info, copy),
+        )
+        episode = Episode(
+            observations=Rows.joined(stretch.seen).dense(np.arange(length)),
+            actions=np.array(stretch.actions, dtype=np.int64),
+            masks=masks,
+            # A teacher is sure of what it does, and has no critic.
+            log_probs=np.zeros(length, dtype=np.float32),
+            values=np.zeros(length, dtype=np.float32),
+            rewards=np.array(stretch.rewards, dtype=np.float32),
+            terminated=terminated,
+            final_observation=final,
+            bootstrap=0.0,
+            record=record,
+            origin=Origin(
+                run=_RUN,
+                task=settings.task,
+                task_hash=settings.task_hash,
+                policy=settings.teacher,
+                version=0,
+                begun_at=stretch.begun_at,
+                ended_at=time.time(),
+                versions=self._versions,
+            ),
+        )
+        write_episode(episode_path(self._directory, stretch.seed), episode)
+        self._on_episode(record)

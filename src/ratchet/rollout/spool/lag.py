@@ -1,0 +1,55 @@
+"""How old an episode is when it is learned from, and how many may wait so that none is too old."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ratchet.rollout.spool.layout import CLAIMED, INCOMING, check_spool, keys_in
+
+MAX_LAG = 4
+"""Above this lag an episode is stale."""
+
+
+def lag(collected: int, newest: int) -> int:
+    """Return how many versions have been published since the one that played an episode.
+
+    `collected` is the number of that one, and `newest` of the last one published when an update
+    begins: what the episode has waited in the queue is in it.
+    """
+    return newest - collected
+
+
+def room(batch: int, *, max_lag: int = MAX_LAG, versions_per_batch: int = 1) -> int:
+    """Return how many episodes may be ahead of one that begins now, for it to be fresh in its turn.
+
+    The trainer takes `batch` episodes at a time and then publishes `versions_per_batch`. With `a`
+    ahead, the episode is of the batch after ``a // batch`` others, and its lag is that many times
+    `versions_per_batch`.
+    """
+    return batch * (max_lag // versions_per_batch + 1)
+
+
+def should_wait(
+    directory: Path,
+    *,
+    batch: int,
+    max_lag: int = MAX_LAG,
+    versions_per_batch: int = 1,
+    begun: int = 0,
+) -> bool:
+    """Return whether a worker should wait before it begins an episode.
+
+    That is where the episodes that wait, those that the trainer has claimed, and those `begun` that are
+    being played leave no `room`: it would be thrown away. `begun` is what the worker knows of, its own
+    at least.
+
+    Raises
+    ------
+    SpoolError
+        If there is no spool, or it cannot be read.
+
+    """
+    check_spool(directory)
+    # In this order: what moves meanwhile is seen twice, and not never.
+    ahead = keys_in(directory, INCOMING) | keys_in(directory, CLAIMED)
+    return len(ahead) + begun >= room(batch, max_lag=max_lag, versions_per_batch=versions_per_batch)
