@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,16 +111,17 @@ def _compile(names: list[str], done: Path, progress: Progress) -> None:
 
     progress(0, len(names))
     count = min(len(names), os.cpu_count() or 1, _MOST_PROCESSES)
-    try:
-        workers += [_start_worker() for _ in range(count)]
-        with ThreadPoolExecutor(count) as pool:
+    with ExitStack() as ending, ThreadPoolExecutor(count) as pool:
+        try:
+            workers += [ending.enter_context(_start_worker()) for _ in range(count)]
             for job in [pool.submit(serve, *each) for each in enumerate(workers)]:
                 job.result()
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.communicate()
-        progress(len(names), len(names))
+        finally:
+            # Before the pool waits for its threads: an interrupt is not to wait for what is left.
+            waiting.clear()
+            for worker in workers:
+                worker.kill()
+            progress(len(names), len(names))
 
 
 def _start_worker() -> subprocess.Popen[str]:
