@@ -209,16 +209,8 @@ def _go(game: Any, k: Any) -> None:
 @linked()
 def take(game: Any, action: Any) -> None:
     """Take an action that the game allows, and let all that follows happen up to the next decision."""
-    combat = game.combat
-    if game.screen == Screen.COMBAT:
-        _take_combat(game, action)
-    elif combat.task != 0:
-        if _choice(action) >= 0:
-            pick(game, _choice(action))
-        elif action == PROCEED:
-            confirm(game)
-        else:
-            skip(game)
+    if game.screen == Screen.COMBAT or game.combat.task != 0:
+        take_in_fight(game, action)
     elif THROW <= action < CHOOSE_MORE:
         potions.discard_potion(game, action - THROW)
     elif POTION_UNTARGETED <= action < CHOOSE:
@@ -257,9 +249,17 @@ def settle(game: Any) -> None:
 
 
 @linked()
-def _take_combat(game: Any, action: Any) -> None:
+def take_in_fight(game: Any, action: Any) -> None:
+    """Take an action of a fight; what follows from it is still to happen (`spire.combat.loop.run`)."""
     combat = game.combat
-    if action < PLAY_UNTARGETED:
+    if game.screen != Screen.COMBAT:
+        if _choice(action) >= 0:
+            pick(game, _choice(action))
+        elif action == PROCEED:
+            confirm(game)
+        else:
+            skip(game)
+    elif action < PLAY_UNTARGETED:
         play_hand(game, action // MONSTERS, action % MONSTERS)
     elif action < END_TURN:
         play_hand(game, action - PLAY_UNTARGETED, -1)

@@ -122,3 +122,7 @@ def _as_row(
         "result": _RESULTS[result],
         "won": result == _WON,
     }
+
+
+ROW = tuple(_as_row(0, 0, 0, 0, 0, (), 0, 0, 0, 0, 0, 0, 0))
+"""The names of what a row says."""

@@ -39,6 +39,7 @@ from spire.batch import METRICS, Batch
 from spire.encode import SIZE
 from spire.errors import SpireError
 from spire.game import Game
+from spire.log import ROW
 from spire.observation import BLOCKS, SCREEN_ORDER
 from spire.scenarios import NAMED, Scenario, find_scenario
 from spire.shaping import Weights, find_weights
@@ -48,23 +49,6 @@ if TYPE_CHECKING:
 
 ASCENSIONS = (0, 5, 10, 15, 20)
 """The ascensions that are modes of `spire`."""
-
-FIGHT = (
-    "kind",
-    "encounter",
-    "monsters",
-    "act",
-    "floor",
-    "hp_before",
-    "hp_after",
-    "max_hp",
-    "turns",
-    "damage_taken",
-    "largest_hit",
-    "result",
-    "won",
-)
-"""What is told of a fight, as `spire.log` has it."""
 
 
 _FIRST_OF_KIND = (
@@ -171,7 +155,7 @@ class SpireTask(Task):
     """
 
     metrics = METRICS
-    parts = FIGHT
+    parts = ROW
     side_by_side = 256
     action_kinds = tuple(
         kind for (first, kind), (end, _) in pairwise(_FIRST_OF_KIND) for _ in range(first, end)

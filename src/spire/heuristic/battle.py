@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 
 from spire.actions import (
-    CHOOSE,
-    CHOOSE_MORE,
-    END_TURN,
     LEAVE,
     PLAY,
     PLAY_UNTARGETED,
@@ -17,22 +14,21 @@ from spire.actions import (
     POTION_UNTARGETED,
     PROCEED,
     choice_action,
+    take_in_fight,
 )
 from spire.combat.damage import monster_attack_amount
-from spire.combat.effects import PlayKind
 from spire.combat.hits import is_target
 from spire.combat.loop import run
 from spire.combat.monsters import intent
-from spire.combat.play import ask_play, play_hand
 from spire.combat.relics import after_victory
-from spire.combat.select import can_confirm, can_pick, can_skip, confirm, pick, skip
-from spire.combat.use import can_drink, can_play, needs_target, potion_needs_target, use_potion
+from spire.combat.select import can_confirm, can_pick, can_skip
+from spire.combat.use import can_drink, can_play, needs_target, potion_needs_target
 from spire.compiled import kernel
 from spire.content.moves import Own
 from spire.ids import Monster, Move
 from spire.linked import linked
 from spire.rng import STREAMS
-from spire.state import CHOICES, MONSTERS, Fight, Outcome, Screen
+from spire.state import MONSTERS, Fight, Outcome, Screen
 
 u64 = np.uint64
 _GOLDEN, _MIX_1, _MIX_2 = u64(0x9E3779B97F4A7C15), u64(0xBF58476D1CE4E5B9), u64(0x94D049BB133111EB)
@@ -97,31 +93,9 @@ def forget(game: Any) -> None:
 @linked()
 def perform(game: Any, action: Any) -> None:
     """Take an action of a fight in a copy, up to the next decision or the end of the fight."""
-    combat = game.combat
-    if game.screen == Screen.COMBAT:
-        if action < PLAY_UNTARGETED:
-            play_hand(game, action // MONSTERS, action % MONSTERS)
-        elif action < END_TURN:
-            play_hand(game, action - PLAY_UNTARGETED, -1)
-        elif action == END_TURN:
-            ask_play(game, int(combat.play_count), -1, -1, 0, PlayKind.END_TURN, 0)
-        else:
-            targeted = action < POTION_UNTARGETED
-            slot = (action - POTION) // MONSTERS if targeted else action - POTION_UNTARGETED
-            target = (action - POTION) % MONSTERS if targeted else -1
-            potion = int(game.potions[slot])
-            game.potions[slot] = 0
-            combat.potions_used += 1
-            use_potion(game, potion, target)
-    elif action == PROCEED:
-        confirm(game)
-    elif action == LEAVE:
-        skip(game)
-    elif action >= CHOOSE_MORE:
-        pick(game, action - CHOOSE_MORE + CHOICES)
-    else:
-        pick(game, action - CHOOSE)
+    take_in_fight(game, action)
     run(game)
+    combat = game.combat
     if combat.fight == Fight.WON and combat.task == 0 and combat.effect_count == 0:
         after_victory(game)
 
