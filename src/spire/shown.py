@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,24 @@ def shown_move(monster: Any) -> Any:
 def is_gone(monster: Any) -> Any:
     """Return whether a monster is no more in the fight."""
     return monster.dead != 0 or monster.half_dead != 0 or monster.escaped != 0
+
+
+HARD_EVENTS = 15
+"""The ascension from which events are harder."""
+
+_NUMBER = re.compile(r"\d+%?")
+
+
+def at_ascension(text: str, *, hard: bool) -> str:
+    """Return an option's text with the numbers of below ascension 15, or of above: those in brackets."""
+    while match := re.search(r" \(([^)]*)\)", text):
+        before, inside, after = text[: match.start()], match[1], text[match.end() :]
+        numbers = _NUMBER.findall(inside)
+        earlier = list(_NUMBER.finditer(before))[-len(numbers) :]
+        if hard and len(earlier) < len(numbers):
+            before = f"{before}, {inside}"
+        elif hard:
+            for old, new in reversed(list(zip(earlier, numbers, strict=True))):
+                before = before[: old.start()] + new + before[old.end() :]
+        text = before + after
+    return text

@@ -39,7 +39,7 @@ from spire.owned import owns
 from spire.run import events, potions, rest, rooms, spoils
 from spire.run.events import FACE, GONE, SEEN, UP
 from spire.run.picks import Purpose
-from spire.shown import is_gone, shown_counter, shown_move
+from spire.shown import HARD_EVENTS, at_ascension, is_gone, shown_counter, shown_move
 from spire.state import Fight, Mark, Outcome, Reward, Screen
 
 Json = dict[str, Any]
@@ -305,7 +305,8 @@ def _event(game: Any) -> tuple[Json, list[str]]:
     else:
         options = [
             (
-                _option_text(game, event, number) or option.text,
+                _option_text(game, event, number)
+                or at_ascension(option.text, hard=game.ascension >= HARD_EVENTS),
                 bool(events.can_choose(game, number)),
             )
             for number, option in enumerate(SCRIPTS[event].options)
@@ -327,7 +328,7 @@ def _face(game: Any, place: int) -> str:
 def _option_text(game: Any, event: Event, number: int) -> str | None:
     """Return the text of an option that names a number of this game."""
     page, data = int(game.event_page), game.event_data
-    hard = game.ascension >= 15
+    hard = game.ascension >= HARD_EVENTS
     if event == Event.SCRAP_OOZE and number == 0:
         return f"Reach inside: {(5 if hard else 3) + page} damage. {25 + 10 * page}%: find a relic"
     if event == Event.DEAD_ADVENTURER and number == 0:

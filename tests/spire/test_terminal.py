@@ -21,9 +21,10 @@ from spire.ids import Card, PlayerPower, Potion, Relic, Room
 from spire.pools import IRONCLAD_RELICS, SHARED_RELICS
 from spire.run.chests import enter_boss_treasure
 from spire.run.events import enter_event
+from spire.shown import at_ascension
 from spire.state import Screen
 from spire.terminal.cards import card_text, fighting_text, potion_text
-from spire.terminal.choices import at_ascension, every_choice, refusal, said
+from spire.terminal.choices import every_choice, refusal, said
 from spire.terminal.frames import played_frames, traced_frames
 from spire.terminal.keys import Keyboard
 from spire.terminal.playing import Player, play_by_keys, play_by_lines

@@ -261,7 +261,8 @@ def assert_choices_are_listed(game):
     if game.is_over:
         return
     listed = len(state(game).get("choice_list", ()))
-    allowed = [k for k in range(DECK) if game.mask()[choice_action(k)]]
+    mask = game.mask()
+    allowed = [k for k in range(DECK) if mask[choice_action(k)]]
     assert all(k < listed for k in allowed)
     if game.screen not in (Screen.COMBAT_REWARD, Screen.SHOP):
         assert len(allowed) == listed
@@ -308,3 +309,12 @@ def test_what_is_not_there_yet_cannot_be_bought():
     with pytest.raises(ActionError, match="PRISMATIC_SHARD: the cards of other classes"):
         game.act(CHOOSE + choice)
     assert record.tobytes() == before
+
+
+@pytest.mark.parametrize(("ascension", "damage"), [(0, "25%"), (15, "35%")])
+def test_an_event_names_the_numbers_of_its_ascension(ascension, damage):
+    game = played.at_event(Event.GOLDEN_IDOL, ascension)
+    game.act(CHOOSE)
+    texts = [option["text"] for option in state(game)["screen_state"]["options"]]
+    assert any(damage in text for text in texts)
+    assert not any("(" in text for text in texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,6 +52,7 @@ from spire.run.rest import RestOption, can_rest
 from spire.run.rooms import can_go
 from spire.run.shop import Ware, can_buy
 from spire.run.spoils import shown_set
+from spire.shown import HARD_EVENTS, at_ascension
 from spire.state import MONSTERS, Mark, Reward, Screen
 from spire.terminal.cards import (
     card_name,
@@ -67,7 +67,6 @@ from spire.terminal.cards import (
 from spire.terminal.words import RELICS, ROOMS, monster_name, spoken
 
 _CHOKED, _NORMAL = 6, 3
-_HARD_EVENTS = 15
 _CHESTS = ("small", "medium", "large")
 
 KIND_STYLES = {
@@ -462,35 +461,17 @@ def event_options(game: Any) -> list[tuple[int, Option]]:
 
 
 def _event(game: Any) -> Iterator[Choice]:
-    hard = game.ascension >= _HARD_EVENTS
+    hard = game.ascension >= HARD_EVENTS
     for k, option in event_options(game):
         text = at_ascension(option.text, hard=hard) + _drawn(game, k)
         actions = (int(option_action(game, k)),) if can_choose(game, k) else ()
         yield Choice(text, actions, why_not=_unmet(option, hard=hard))
 
 
-_NUMBER = re.compile(r"\d+%?")
-
-
-def at_ascension(text: str, *, hard: bool) -> str:
-    """Return an option's text with the numbers of below ascension 15, or of above: those in brackets."""
-    while match := re.search(r" \(([^)]*)\)", text):
-        before, inside, after = text[: match.start()], match[1], text[match.end() :]
-        numbers = _NUMBER.findall(inside)
-        earlier = list(_NUMBER.finditer(before))[-len(numbers) :]
-        if hard and len(earlier) < len(numbers):
-            before = f"{before}, {inside}"
-        elif hard:
-            for old, new in reversed(list(zip(earlier, numbers, strict=True))):
-                before = before[: old.start()] + new + before[old.end() :]
-        text = before + after
-    return text
-
-
 def _drawn(game: Any, option: int) -> str:
     """Return what an event has drawn for an option, where the game shows it."""
     data, page = game.event_data, int(game.event_page)
-    hard = game.ascension >= _HARD_EVENTS
+    hard = game.ascension >= HARD_EVENTS
     if game.event == Event.SCRAP_OOZE and option == 0 and page:
         return f" (now {(5 if hard else 3) + page} damage, {25 + 10 * page}%)"
     if game.event == Event.DEAD_ADVENTURER and option == 0 and page:
