@@ -28,13 +28,13 @@ from typing import Any
 
 from spire.arrays import fill
 from spire.combat.effects import PlayKind
-from spire.combat.hits import is_target
+from spire.combat.hits import is_target, living
 from spire.combat.loop import run
 from spire.combat.play import ask_play, play_hand
 from spire.combat.relics import after_victory
 from spire.combat.select import can_confirm, can_pick, can_skip, confirm, pick, skip
 from spire.combat.start import begin
-from spire.combat.use import can_drink, can_play, needs_target, potion_needs_target, use_potion
+from spire.combat.use import can_drink, can_use, needs_target, potion_needs_target, use_potion
 from spire.compiled import kernel
 from spire.linked import FLAGS, linked
 from spire.log import close_fight, open_fight
@@ -91,23 +91,31 @@ def write_mask(game: Any, mask: Any) -> None:
 @linked(FLAGS)
 def _mask_combat(game: Any, mask: Any) -> None:
     combat = game.combat
-    for k in range(combat.hand_count):
-        if can_play(game, k):
-            if needs_target(game, int(combat.hand[k])):
-                for m in range(combat.monster_count):
-                    mask[PLAY + MONSTERS * k + m] = is_target(combat.monsters[m])
+    mask[END_TURN] = True
+    if living(game) > 0:
+        for k in range(combat.hand_count):
+            c = int(combat.hand[k])
+            if not can_use(game, c, True):
+                continue
+            if needs_target(game, c):
+                _mask_targets(combat, mask, PLAY + MONSTERS * k)
             else:
                 mask[PLAY_UNTARGETED + k] = True
-    mask[END_TURN] = True
     for slot in range(game.potion_slots):
         if game.potions[slot]:
             mask[THROW + slot] = True
             if can_drink(game, slot):
                 if potion_needs_target(game.potions[slot]):
-                    for m in range(combat.monster_count):
-                        mask[POTION + MONSTERS * slot + m] = is_target(combat.monsters[m])
+                    _mask_targets(combat, mask, POTION + MONSTERS * slot)
                 else:
                     mask[POTION_UNTARGETED + slot] = True
+
+
+@kernel
+def _mask_targets(combat: Any, mask: Any, first: Any) -> None:
+    """Write which monsters can be hit, from the action for the first of them on."""
+    for m in range(combat.monster_count):
+        mask[first + m] = is_target(combat.monsters[m])
 
 
 @linked(FLAGS)

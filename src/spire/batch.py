@@ -13,22 +13,18 @@ from spire.compiled import allocating_kernel, kernel
 from spire.encode import SIZE, write_observation
 from spire.errors import ActionError
 from spire.log import as_rows
+from spire.prefetch import prefetch
 from spire.rng import next_below, seed_stream
 from spire.scenarios import SCENARIO, Scenario, begin_run, begin_scenario
 from spire.seeds import seed_word
 from spire.shaping import MEASURES, WEIGHTS, Weights, measure, score
-from spire.state import LOG, Fight, FightKind, Outcome, Screen, empty
+from spire.state import Fight, FightKind, Outcome, Screen, empty
 
 u64 = np.uint64
 
 MOST_ACTIONS = 5000
 """A game is broken off after so many actions: nothing else keeps a player from opening and closing the same
 reward for ever. An act takes a few hundred."""
-
-# Plain numbers: NumPy takes ten times longer to compare with a member of an enumeration.
-_CLEARED, _VICTORY = int(Outcome.ACT_CLEARED), int(Outcome.VICTORY)
-_FIGHT_OVER, _WON = int(Outcome.FIGHT_OVER), int(Fight.WON)
-_ELITE, _BOSS = int(FightKind.ELITE), int(FightKind.BOSS)
 
 _BEGUN = -1
 """The action of a game that has just begun."""
@@ -70,6 +66,24 @@ def _first_illegal(masks: Any, actions: Any, moving: Any) -> Any:
 
 
 @kernel
+def _tell(games: Any, copies: Any, told: Any) -> None:
+    """Write the `METRICS` of the named copies into the rows of `told`."""
+    for k in range(copies.size):
+        game, row = games[copies[k]], told[k]
+        log = game.log
+        cleared = game.outcome == Outcome.ACT_CLEARED
+        won = game.outcome == Outcome.FIGHT_OVER and log.fights[0].result == Fight.WON
+        row[0] = game.floor
+        row[1] = int(game.act) + (1 if cleared else 0)
+        row[2] = game.hp
+        row[3] = 1 if won or game.outcome == Outcome.VICTORY else 0
+        row[4] = log.fought[FightKind.ELITE]
+        row[5] = log.won[FightKind.ELITE]
+        row[6] = log.fought[FightKind.BOSS]
+        row[7] = log.won[FightKind.BOSS]
+
+
+@kernel
 def _move(
     games: Any,
     actions: Any,
@@ -79,28 +93,41 @@ def _move(
     observations: Any,
     masks: Any,
     rewards: Any,
-    over: Any,
-) -> None:
-    """Take an action in each game that moves, or settle a new one, whose action is `_BEGUN`.
+    terminated: Any,
+    truncated: Any,
+    live: Any,
+    steps: Any,
+) -> Any:
+    """Take an action in each game that moves, or settle a new one, whose action is `_BEGUN`; return how many moved.
 
     One kernel for both: whatever takes an action holds the whole game, and is compiled for long.
     """
     before, after = measures[0], measures[1]
+    moved = 0
     for k in range(games.size):
-        if moving[k]:
-            game = games[k]
-            if actions[k] == _BEGUN:
-                settle(game)
-            else:
-                measure(game, before)
-                take(game, int(actions[k]))
-                measure(game, after)
-                rewards[k] = score(before, after, weights[0])
-            over[k] = game.outcome != Outcome.NONE
-            write_observation(game, observations[k])
-            write_mask(game, masks[k])
-            if over[k]:
-                masks[k, WAIT] = True
+        if not moving[k]:
+            continue
+        game = games[k]
+        prefetch(games[min(k + 1, games.size - 1)])
+        moved += 1
+        if actions[k] == _BEGUN:
+            settle(game)
+            steps[k] = 0
+        else:
+            measure(game, before)
+            take(game, int(actions[k]))
+            measure(game, after)
+            rewards[k] = score(before, after, weights[0])
+            steps[k] += 1
+        over = game.outcome != Outcome.NONE
+        terminated[k] = over
+        truncated[k] = steps[k] >= MOST_ACTIONS and not over
+        live[k] = not (over or truncated[k])
+        write_observation(game, observations[k])
+        write_mask(game, masks[k])
+        if over:
+            masks[k, WAIT] = True
+    return moved
 
 
 class Batch:
@@ -118,11 +145,7 @@ class Batch:
         self._games: NDArray[Any] = self.games.view(np.ndarray)
         self._bytes = self._games.view(np.uint8).reshape(count, -1)
         log = self._games["log"].view(np.ndarray)
-        self._fields: dict[str, NDArray[Any]] = {
-            **{name: self._games[name] for name in ("floor", "act", "hp", "outcome")},
-            **{name: log[name].view(np.ndarray) for name in LOG.names or ()},
-            "first": log["fights"]["result"][:, 0],
-        }
+        self._fights, self._fight_counts = log["fights"].view(np.ndarray), log["count"]
         self.observations: NDArray[np.float32] = np.zeros((count, SIZE), dtype=np.float32)
         self.masks: NDArray[np.bool_] = np.zeros((count, ACTIONS), dtype=np.bool_)
         self.masks[:, WAIT] = True
@@ -155,9 +178,6 @@ class Batch:
         begun = np.zeros(len(self.live), dtype=np.bool_)
         begun[which] = True
         self._move(np.full(len(self.live), _BEGUN), begun)
-        self.live[which] = True
-        self.truncated[which] = False
-        self.steps[which] = 0
 
     def step(self, actions: NDArray[Any], moving: NDArray[np.bool_] | None = None) -> int:
         """Take an action in every game that is on, or in those of them that are `moving`.
@@ -187,15 +207,11 @@ class Batch:
             )
         self.rewards[:] = 0.0
         self.terminated[:] = False
-        self._move(taken, moves)
-        self.steps += moves
-        np.greater_equal(self.steps, MOST_ACTIONS, out=self.truncated)
-        self.truncated &= moves & ~self.terminated
-        self.live &= ~(self.terminated | self.truncated)
-        return int(moves.sum())
+        self.truncated[:] = False
+        return int(self._move(taken, moves))
 
-    def _move(self, actions: NDArray[np.int64], moving: NDArray[np.bool_]) -> None:
-        _move(
+    def _move(self, actions: NDArray[np.int64], moving: NDArray[np.bool_]) -> Any:
+        return _move(
             self._games,
             actions,
             moving,
@@ -205,28 +221,21 @@ class Batch:
             self.masks,
             self.rewards,
             self.terminated,
+            self.truncated,
+            self.live,
+            self.steps,
         )
 
     def metrics(self, copies: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
         """Return the `METRICS` of the named copies, as they stand."""
-        kept = self._fields
-        outcome = kept["outcome"][copies]
-        fought, won = kept["fought"][copies], kept["won"][copies]
-        values = (
-            kept["floor"][copies],
-            kept["act"][copies] + (outcome == _CLEARED),
-            kept["hp"][copies],
-            (outcome == _VICTORY) | ((outcome == _FIGHT_OVER) & (kept["first"][copies] == _WON)),
-            fought[:, _ELITE],
-            won[:, _ELITE],
-            fought[:, _BOSS],
-            won[:, _BOSS],
-        )
-        return {name: value.astype(np.float64) for name, value in zip(METRICS, values, strict=True)}
+        which = np.asarray(copies, dtype=np.int64)
+        told = np.empty((len(which), len(METRICS)))
+        _tell(self._games, which, told)
+        return dict(zip(METRICS, told.T, strict=True))
 
     def fights(self, copy: int) -> list[dict[str, Any]]:
         """Return the fights of a game, oldest first; see `spire.log`."""
-        return as_rows(self._fields["fights"][copy], int(self._fields["count"][copy]))
+        return as_rows(self._fights[copy], int(self._fight_counts[copy]))
 
 
 @kernel
@@ -253,14 +262,15 @@ def random_play(games: Any, actions: Any, seed: Any) -> Any:
     for _ in range(actions):
         for k in range(games.size):
             game = games[k]
+            prefetch(games[(k + 1) % games.size])
             write_mask(game, mask)
             count = 0
             for word in range(words_of_mask.size):
                 if words_of_mask[word] != 0:
                     for action in range(8 * word, min(8 * word + 8, ACTIONS)):
-                        if mask[action]:
-                            allowed[count] = action
-                            count += 1
+                        # Whether it stands is hard to foretell for a processor, and then dear.
+                        allowed[count] = action
+                        count += mask[action]
             take(game, int(allowed[next_below(words, 0, count)]))
             if game.outcome != Outcome.NONE:
                 ended += 1
@@ -279,8 +289,8 @@ def random_actions(masks: Any, generator: Any) -> Any:
     for k in range(masks.shape[0]):
         count = 0
         for action in range(ACTIONS):
-            if masks[k, action]:
-                allowed[count] = action
-                count += 1
+            # Whether it stands is hard to foretell for a processor, and then dear.
+            allowed[count] = action
+            count += masks[k, action]
         chosen[k] = allowed[next_below(generator, 0, count)]
     return chosen

@@ -242,9 +242,11 @@ class SpireVectorEnv(VectorEnv[Any, Any, Any]):
             observations[copy] = self._batch.observations[copy].copy()
             fights[copy] = self._batch.fights(copy)
         info: dict[str, Any] = {"fights": fights, "_fights": ended}
-        for name, values in self._batch.metrics(which).items():
-            info[name] = np.zeros(self.num_envs)
-            info[name][which] = values
+        metrics = self._batch.metrics(which)
+        placed = np.zeros((len(metrics), self.num_envs))
+        placed[:, which] = list(metrics.values())
+        for name, values in zip(metrics, placed, strict=True):
+            info[name] = values
             info[f"_{name}"] = ended
         return {
             "final_obs": observations,

@@ -1,7 +1,7 @@
 """Maps: the paths of an act, what each place holds, and which elite burns.
 
 A map has 15 rows (0 at the bottom) of 7 columns; the boss stands above row 14, drawn in column 3. Six
-walks lay the paths, then quotas of rooms are dealt over them under the rules of `_allowed`.
+walks lay the paths, then quotas of rooms are dealt over them under the rules of `_blocked`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _ELITES = np.float32(0.08)
 _MORE_ELITES = np.float32(0.08) * np.float32(1.6)
 """The share of elites from ascension 1 on."""
 
+_UNLIKE_PARENTS = 1 << Room.REST | 1 << Room.SHOP | 1 << Room.ELITE
+"""The rooms (as bits) that do not follow their like."""
+
 MAP = record(
     [
         ("room", np.int8, (ROWS, COLUMNS)),
@@ -41,6 +44,23 @@ x of the next row (out of the last row, to the boss); a place without edges is n
 where the burning elite stands and its code of `BurningBuff`, or are -1 where there is none."""
 
 
+_PARENTS = record(
+    [
+        ("columns", np.int8, (ROWS, COLUMNS, _WALKS)),
+        ("count", np.int8, (ROWS, COLUMNS)),
+        ("first", np.int8, (ROWS, COLUMNS)),
+        ("last", np.int8, (ROWS, COLUMNS)),
+    ]
+)
+"""From which columns of the row below each place was reached: walk by walk, how many, the first and the last."""
+
+_LEFTMOST = np.array(
+    [bits.bit_length() - 1 if (bits := k & -k) else COLUMNS for k in range(1 << COLUMNS)]
+)
+_RIGHTMOST = np.array([k.bit_length() - 1 for k in range(1 << COLUMNS)])
+"""The first and the last column of some that are bits, or `COLUMNS` and -1 of none."""
+
+
 @kernel
 def seed_map(words: Any, counts: Any, stream: Any, seed: Any, act: Any) -> None:
     """Start the map stream of an act, from the seed of the game."""
@@ -49,43 +69,20 @@ def seed_map(words: Any, counts: Any, stream: Any, seed: Any, act: Any) -> None:
 
 
 @kernel
-def _leftmost(edges: Any) -> Any:
-    for x in range(COLUMNS):
-        if edges >> x & 1:
-            return x
-    return COLUMNS
-
-
-@kernel
-def _rightmost(edges: Any) -> Any:
-    for x in range(COLUMNS - 1, -1, -1):
-        if edges >> x & 1:
-            return x
-    return -1
-
-
-@kernel
-def _meet_below(parents: Any, parent_count: Any, y: Any, x: Any, other: Any) -> Any:
+def _meet_below(parents: Any, y: Any, x: Any, other: Any) -> Any:
     """Return whether (other, y) and (x, y) were reached from one place of the row below.
 
     The game means to compare the columns, but compares a column with the row.
     """
     left, right = (other, x) if other < y else (x, other)
-    if parent_count[y, left] == 0 or parent_count[y, right] == 0:
-        return False
-    largest, smallest = -1, COLUMNS
-    for k in range(parent_count[y, left]):
-        largest = max(largest, parents[y, left, k])
-    for k in range(parent_count[y, right]):
-        smallest = min(smallest, parents[y, right, k])
-    return largest == smallest
+    # Of no parents the last is -1 and the first `COLUMNS`, which are never the same.
+    return parents.last[y, left] == parents.first[y, right]
 
 
 @kernel
 def _next_column(
     edges: Any,
     parents: Any,
-    parent_count: Any,
     y: Any,
     x: Any,
     words: Any,
@@ -102,9 +99,9 @@ def _next_column(
         target = x - 1 + random_int(words, counts, stream, 2)
     # Two paths that have just parted do not meet again at once: the walk turns aside.
     candidate = target
-    for k in range(parent_count[y + 1, candidate]):
-        other = parents[y + 1, candidate, k]
-        if other == x or not _meet_below(parents, parent_count, y, x, other):
+    for k in range(parents.count[y + 1, candidate]):
+        other = int(parents.columns[y + 1, candidate, k])
+        if other == x or not _meet_below(parents, y, x, other):
             continue
         if target > x:
             target = x - 1 + random_int(words, counts, stream, 1)
@@ -122,16 +119,18 @@ def _next_column(
                 target = x
     # Paths do not cross.
     if x > 0 and edges[y, x - 1]:
-        target = max(target, _rightmost(edges[y, x - 1]))
+        target = max(target, _RIGHTMOST[edges[y, x - 1]])
     if x < last and edges[y, x + 1]:
-        target = min(target, _leftmost(edges[y, x + 1]))
+        target = min(target, _LEFTMOST[edges[y, x + 1]])
     return target
 
 
 @allocating_kernel
 def _lay_paths(edges: Any, words: Any, counts: Any, stream: Any) -> None:
-    parents = np.zeros((ROWS, COLUMNS, _WALKS), dtype=np.int64)
-    parent_count = np.zeros((ROWS, COLUMNS), dtype=np.int64)
+    parents = np.zeros(1, dtype=_PARENTS)[0]
+    for y in range(ROWS):
+        fill(parents.first[y], COLUMNS)
+        fill(parents.last[y], -1)
     first = -1
     for walk in range(_WALKS):
         x = random_int(words, counts, stream, COLUMNS - 1)
@@ -140,10 +139,12 @@ def _lay_paths(edges: Any, words: Any, counts: Any, stream: Any) -> None:
         while walk == 1 and x == first:
             x = random_int(words, counts, stream, COLUMNS - 1)
         for y in range(ROWS - 1):
-            target = _next_column(edges, parents, parent_count, y, x, words, counts, stream)
+            target = _next_column(edges, parents, y, x, words, counts, stream)
             edges[y, x] |= 1 << target
-            parents[y + 1, target, parent_count[y + 1, target]] = x
-            parent_count[y + 1, target] += 1
+            parents.columns[y + 1, target, parents.count[y + 1, target]] = x
+            parents.count[y + 1, target] += 1
+            parents.first[y + 1, target] = min(int(parents.first[y + 1, target]), x)
+            parents.last[y + 1, target] = max(int(parents.last[y + 1, target]), x)
             x = target
         edges[ROWS - 1, x] = 1 << BOSS_COLUMN
     # Every place of row 1 is reached from one place of row 0 only.
@@ -185,23 +186,22 @@ def _deal_rooms(edges: Any, words: Any, stream: Any, ascension: Any, rooms: Any)
 
 
 @kernel
-def _allowed(game_map: Any, y: Any, x: Any, room: Any) -> Any:
-    """Return whether a room may stand at (x, y), by its row, its parents and its siblings."""
-    if y < 5 and room in (Room.REST, Room.ELITE):
-        return False
-    if y >= ROWS - 2 and room == Room.REST:
-        return False
-    unlike_parents = room in (Room.REST, Room.SHOP, Room.ELITE)
-    for parent in range(COLUMNS):
+def _blocked(game_map: Any, y: Any, x: Any) -> Any:
+    """Return which rooms (as bits) may not stand at (x, y), by its row, its parents and its siblings."""
+    blocked = 0
+    if y < 5:
+        blocked |= 1 << Room.REST | 1 << Room.ELITE
+    if y >= ROWS - 2:
+        blocked |= 1 << Room.REST
+    # Paths lead to the columns next to theirs.
+    for parent in range(max(0, x - 1), min(COLUMNS, x + 2)):
         edges = int(game_map.edges[y - 1, parent])
-        if not edges >> x & 1:
-            continue
-        if unlike_parents and game_map.room[y - 1, parent] == room:
-            return False
-        for sibling in range(COLUMNS):
-            if sibling != x and edges >> sibling & 1 and game_map.room[y, sibling] == room:
-                return False
-    return True
+        if edges >> x & 1:
+            blocked |= 1 << int(game_map.room[y - 1, parent]) & _UNLIKE_PARENTS
+            for sibling in range(max(0, parent - 1), min(COLUMNS, parent + 2)):
+                if sibling != x and edges >> sibling & 1:
+                    blocked |= 1 << int(game_map.room[y, sibling])
+    return blocked
 
 
 @kernel
@@ -222,8 +222,9 @@ def _place_rooms(game_map: Any, rooms: Any, dealt: Any, early_rows: Any) -> None
         for x in range(COLUMNS):
             if not game_map.edges[y, x]:
                 continue
+            blocked = _blocked(game_map, y, x)
             for k in range(dealt):
-                if _allowed(game_map, y, x, rooms[k]):
+                if not blocked >> int(rooms[k]) & 1:
                     game_map.room[y, x] = rooms[k]
                     dealt -= 1
                     for later in range(k, dealt):

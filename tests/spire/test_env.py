@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spire.actions import ACTIONS, END_TURN, WAIT
-from spire.batch import METRICS, Batch
+from spire.batch import METRICS, MOST_ACTIONS, Batch
 from spire.encode import SIZE
 from spire.env import SpireEnv, SpireVectorEnv
 from spire.errors import ActionError, RunError, SeedError, SpireError
@@ -147,10 +147,10 @@ def test_side_by_side_is_as_alone():
                 assert infos[k]["fights"] == batch.fights(k)
 
 
-def test_a_game_without_end_is_broken_off(monkeypatch):
-    monkeypatch.setattr("spire.batch.MOST_ACTIONS", 3)
+def test_a_game_without_end_is_broken_off():
     batch = Batch(2, [Scenario(encounter="LAGAVULIN", hp=80)], SPARSE)
     batch.begin(np.arange(2), [1, 2], np.zeros(2, dtype=int))
+    batch.steps[:] = MOST_ACTIONS - 3
     batch.step(np.array([END_TURN, END_TURN]), np.array([True, False]))
     flags = []
     for _ in range(3):
