@@ -3,7 +3,7 @@
 import functools
 import random
 
-from spire.actions import CHOOSE, END_TURN, LEAVE, settle
+from spire.actions import CHOOSE, END_TURN, LEAVE, option_action, settle
 from spire.combat.select import open_selection
 from spire.content.events import SCRIPTS
 from spire.content.text import Task
@@ -14,7 +14,9 @@ from spire.run.deck import obtain_card
 from spire.run.fights import await_fight
 from spire.run.holdings import hold
 from spire.run.picks import Purpose
+from spire.run.rest import RestOption
 from spire.run.rewards import clear_rewards
+from spire.run.shop import Ware
 from spire.state import Fight, Screen
 
 SEEN = 500
@@ -106,6 +108,15 @@ def at_boss_chest():
     return _at(Room.BOSS, chests.enter_boss_treasure)
 
 
+def _thinking(game):
+    """The same game, choosing a card to remove or to upgrade, which can still be given up."""
+    record = game.record
+    options = [Ware.REMOVAL] if game.screen == Screen.SHOP else [RestOption.TOKE, RestOption.SMITH]
+    can = shop.can_buy if game.screen == Screen.SHOP else rest.can_rest
+    game.act(int(option_action(record, next(each for each in options if can(record, each)))))
+    return game
+
+
 def choosing(purpose, needed=1):
     """A game in which cards of the deck are chosen."""
     game = on_map(cards=(Card.ANGER, Card.INFLAME, Card.CLUMSY))
@@ -134,6 +145,7 @@ def every_screen():
     yield from (selecting(task) for task in Task if task)
     yield from (at_shop(), at_shop(2, relics=(Relic.THE_COURIER,)))
     yield from (at_rest(), at_rest(relics=(Relic.GIRYA, Relic.PEACE_PIPE, Relic.SHOVEL)))
+    yield from map(_thinking, (at_shop(), at_rest(), at_rest(relics=(Relic.PEACE_PIPE,))))
     yield from (at_chest(), at_boss_chest(), on_map(relics=(Relic.WING_BOOTS,)))
     yield from (Game.new(seed) for seed in range(1, 9))
     yield from (in_fight(encounter) for encounter in ENCOUNTERS)

@@ -1,25 +1,15 @@
 """Actions: the numbers of all decisions, which of them a game allows, and taking one.
 
-| action | decision |
-| :-- | :-- |
-| 0-49 | play card 0-9 of the hand at monster 0-4: ``5 * card + monster`` |
-| 50-59 | play card 0-9 of the hand, at no monster |
-| 60 | end the turn |
-| 61-85 | use the potion of slot 0-4 at monster 0-4: ``61 + 5 * slot + monster`` |
-| 86-90 | use the potion of slot 0-4, at no monster |
-| 91-130 | choose 0-39 of what the screen offers |
-| 131 | proceed, confirm |
-| 132 | leave, cancel, skip |
-| 133 | wait (never allowed: nothing in the engine happens by itself) |
-| 134-138 | throw away the potion of slot 0-4 |
-| 139-258 | choose 40-159 of what the screen offers (a large deck, a large pile) |
+`spire.decisions` says all of them in words, and `docs/spire/actions.md` lists them: 134 actions of playing, of
+potions and of choosing, then throwing potions away, and choices beyond the fortieth. 133, to wait, is never
+allowed: nothing in the engine happens by itself.
 
 Choice k is entry k of the `choice_list` of the game's view (`spire.view`): on the map the places that can be
 reached, from left to right; in a shop what can be paid of the removal of a card, the cards, the relics and
 the potions; at a rest site what can be done of rest, smith, lift, toke, dig, recall; in an event the options
 that can be chosen. Behind the cards of a reward stands the singing bowl, where it is owned. Cards are picked
 one by one, and one that is picked is no choice any more; a pick of a fixed number is done with the last one,
-a pick of any number with 131.
+a pick of any number with 131. 132 goes back from an upgrade or a removal at a rest site or in a shop.
 """
 
 from __future__ import annotations
@@ -150,6 +140,7 @@ def _mask_screen(game: Any, mask: Any) -> None:
     elif screen == Screen.GRID:
         for k in range(game.pick.count):
             mask[choice_action(k)] = True
+        mask[LEAVE] = picks.can_cancel(game)
     elif screen == Screen.REST:
         count = _listed_count(game, _REST_OPTIONS)
         for k in range(count):
@@ -316,7 +307,12 @@ def _take_screen(game: Any, action: Any) -> None:
         else:
             shop.leave_shop(game)
     elif screen == Screen.GRID:
-        picks.pick(game, k)
+        if k < 0:
+            picks.cancel(game)
+        else:
+            if shop.is_removing(game):
+                shop.pay_removal(game)
+            picks.pick(game, k)
     elif screen == Screen.REST:
         if k >= 0:
             rest.rest(game, action_option(game, action))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spire.actions import ACTIONS, WAIT, settle, take, write_mask
 from spire.compiled import allocating_kernel, kernel
+from spire.decisions import refusal
 from spire.encode import SIZE, write_observation
 from spire.errors import ActionError
 from spire.log import as_rows
@@ -201,10 +202,8 @@ class Batch:
         wrong = int(_first_illegal(self.masks, taken, moves))
         if wrong >= 0:
             screen = Screen(int(self.games[wrong].screen)).name
-            raise ActionError(
-                f"game {wrong}: action {int(taken[wrong])} is not allowed on screen {screen}; "
-                f"allowed are {np.flatnonzero(self.masks[wrong]).tolist()}"
-            )
+            allowed = np.flatnonzero(self.masks[wrong]).tolist()
+            raise ActionError(f"game {wrong}: {refusal(int(taken[wrong]), screen, allowed)}")
         self.rewards[:] = 0.0
         self.terminated[:] = False
         self.truncated[:] = False

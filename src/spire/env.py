@@ -1,5 +1,7 @@
 """Env: the game for Gymnasium, one at a time and thousands side by side. Needs Gymnasium installed.
 
+``gymnasium.make("spire.env:Spire-v0")`` makes one; after an import of this module ``"Spire-v0"`` is enough.
+
 Observations are those of `spire.encode`, actions those of `spire.actions`. ``info["action_mask"]`` says which
 actions are allowed; another one raises `ActionError` before anything moves. A game ends (terminated) as it is
 won or lost, and is broken off (truncated) after `spire.batch.MOST_ACTIONS` actions.

@@ -4,6 +4,7 @@
     ├── SeedError             a seed that no game has
     ├── RunError              an ascension, a scenario or rewards that there are not
     ├── ActionError           an action that the game does not allow now
+    ├── FileError             a file that cannot be read
     └── RecordError           a record that this version cannot read
 
 A message is one sentence that names the field, the value and what would be right.
@@ -26,6 +27,10 @@ class RunError(SpireError):
 
 class ActionError(SpireError):
     """An action that the game does not allow now."""
+
+
+class FileError(SpireError):
+    """A file that cannot be read, or that is not text."""
 
 
 class RecordError(SpireError):

@@ -8,6 +8,7 @@ import numpy as np
 
 from spire.actions import ACTIONS, CHOOSE, take, write_mask
 from spire.content import missing
+from spire.decisions import refusal
 from spire.errors import ActionError, RecordError, RunError, SeedError
 from spire.ids import Relic
 from spire.run.shop import Ware, can_pay
@@ -97,10 +98,7 @@ class Game:
         """
         legal = self.legal()
         if action not in legal:
-            raise ActionError(
-                f"action {action} is not allowed on screen {self.screen.name}; allowed are {legal}"
-                + self._missing(action)
-            )
+            raise ActionError(refusal(action, self.screen.name, legal) + self._missing(action))
         take(self.record, action)
 
     def copy(self) -> Game:

@@ -1,4 +1,8 @@
-"""Registration: the names by which Gymnasium finds the game."""
+"""Registration: the names by which Gymnasium finds the game.
+
+Gymnasium looks for no environments of other packages by itself; `spire.env` registers them as it is imported,
+which ``gymnasium.make("spire.env:Spire-v0")`` does.
+"""
 
 from __future__ import annotations
 

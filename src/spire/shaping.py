@@ -21,28 +21,9 @@ from spire.state import LOGGED, Fight, FightKind, Outcome, Screen
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """What each change is worth. All are 0 unless they are set.
+    """What each change is worth. All are 0 unless they are set; `PAID` says what each is paid for.
 
-    | weight | is paid |
-    | :-- | :-- |
-    | `gold` | for each piece of gold gained, and taken back for each one lost or spent |
-    | `relic` | for each relic gained, and taken back for each one lost |
-    | `max_hp` | for each point of maximum HP gained, and taken back for each one lost |
-    | `card_removed` | for each card by which the deck gets smaller |
-    | `upgrade_at_rest` | for the upgrade of a card at a rest site |
-    | `floor`, `floor_hp` | for each floor climbed: `floor` + `floor_hp` x share of HP |
-    | `hp_lost` | for each HP that an action costs, in combat or out of it |
-    | `heal` | for each HP healed out of combat, x share of HP that was missing |
-    | `enemy_hp` | for each HP that the monsters have less than before, all together; what they gain is taken back, so that a fight pays the HP they began with, whatever splits or heals |
-    | `kill` | for each monster killed |
-    | `elite` | for each fight with an elite won, not counting those of events |
-    | `boss`, `boss_hp` | for each boss beaten: `boss` + `boss_hp` x share kept of the HP at the start of the fight |
-    | `act` | for each act cleared |
-    | `victory` | for the game won |
-    | `defeat`, `defeat_floor` | for the game lost: `defeat` + `defeat_floor` x the floor reached |
-    | `fight_won` | for the fight won, where one fight is all of the game |
-
-    The share of HP is that of the maximum: 1 is full health.
+    `docs/spire/actions.md` has the table.
     """
 
     gold: float = 0.0
@@ -106,6 +87,48 @@ SHAPED = Weights(
 
 NAMED = {"sparse": SPARSE, "shaped": SHAPED}
 
+PAID = (
+    (("gold",), "for each piece of gold gained, and taken back for each one lost or spent"),
+    (("relic",), "for each relic gained, and taken back for each one lost"),
+    (("max_hp",), "for each point of maximum HP gained, and taken back for each one lost"),
+    (("card_removed",), "for each card by which the deck gets smaller"),
+    (("upgrade_at_rest",), "for the upgrade of a card at a rest site"),
+    (("floor", "floor_hp"), "for each floor climbed: `floor` + `floor_hp` x share of HP"),
+    (("hp_lost",), "for each HP that an action costs, in combat or out of it"),
+    (("heal",), "for each HP healed out of combat, x share of HP that was missing"),
+    (
+        ("enemy_hp",),
+        "for each HP that the monsters have less than before, all together; what they gain is taken back, so that a fight pays the HP they began with, whatever splits or heals",
+    ),
+    (("kill",), "for each monster killed"),
+    (("elite",), "for each fight with an elite won, not counting those of events"),
+    (
+        ("boss", "boss_hp"),
+        "for each boss beaten: `boss` + `boss_hp` x share kept of the HP at the start of the fight",
+    ),
+    (("act",), "for each act cleared"),
+    (("victory",), "for the game won"),
+    (
+        ("defeat", "defeat_floor"),
+        "for the game lost: `defeat` + `defeat_floor` x the floor reached",
+    ),
+    (("fight_won",), "for the fight won, where one fight is all of the game"),
+)
+"""What the weights are paid for. The share of HP is that of the maximum: 1 is full health."""
+
+
+def table() -> str:
+    """Return the weights as a table in Markdown."""
+    rows = ["| weight | is paid | shaped | sparse |", "| :-- | :-- | --: | --: |"]
+    for names, paid in PAID:
+        named = ", ".join(f"`{name}`" for name in names)
+        values = (
+            ", ".join(f"{getattr(weights, name):g}" for name in names)
+            for weights in (SHAPED, SPARSE)
+        )
+        rows.append(f"| {named} | {paid} | {' | '.join(values)} |")
+    return "\n".join(rows)
+
 
 def find_weights(chosen: str | Weights | Mapping[str, float]) -> Weights:
     """Return weights by name, as they are, or as changes to the shaped ones.
@@ -157,8 +180,8 @@ _NUMBERS = (
 MEASURES = record([(name, np.int32) for name in _NUMBERS])
 """What a reward is made of. `act` is the act that the game has come to: the next one where one was cleared.
 `monster_hp` and `kills` are of the fight that is on or was the last, `first_monster_hp` of its beginning;
-`hp_before` and `hp_after` are the player's around it. `smithing` is whether the next action upgrades a card
-at a rest site."""
+`hp_before` and `hp_after` are the player's around it. `smithing` is 1 while the card that is upgraded at a
+rest site is chosen, -1 while it is chosen what to do there, else 0."""
 
 
 @kernel
@@ -199,12 +222,11 @@ def measure(game: Any, out: Any) -> None:
         if last.result == Fight.WON:
             out.won = 1
     out.fighting = 1 if combat.fight == Fight.ON else 0
-    smiths = (
-        game.room == Room.REST
-        and game.screen == Screen.GRID
-        and game.pick.purpose == Purpose.UPGRADE
-    )
-    out.smithing = 1 if smiths else 0
+    out.smithing = 0
+    if game.room == Room.REST:
+        smiths = game.screen == Screen.GRID and game.pick.purpose == Purpose.UPGRADE
+        if smiths or game.screen == Screen.REST:
+            out.smithing = 1 if smiths else -1
     out.outcome = game.outcome
 
 
@@ -215,7 +237,7 @@ def score(before: Any, after: Any, weights: Any) -> Any:
     total += weights.relic * (after.relics - before.relics)
     total += weights.max_hp * (after.max_hp - before.max_hp)
     total += weights.card_removed * max(before.deck - after.deck, 0)
-    if before.smithing:
+    if before.smithing == 1 and after.smithing == 0:
         total += weights.upgrade_at_rest
     share = after.hp / after.max_hp
     total += (weights.floor + weights.floor_hp * share) * (after.floor - before.floor)

@@ -38,14 +38,16 @@ from spire.maps import COLUMNS, ROWS
 from spire.owned import owns
 from spire.run import events, potions, rest, rooms, spoils
 from spire.run.events import FACE, GONE, SEEN, UP
-from spire.run.picks import Purpose
+from spire.run.picks import Purpose, can_cancel
 from spire.shown import HARD_EVENTS, at_ascension, is_gone, shown_counter, shown_move
-from spire.state import Fight, Mark, Outcome, Reward, Screen
+from spire.state import HAND, Fight, Mark, Outcome, Reward, Screen
 
 Json = dict[str, Any]
 
 _BOSS_ROW = 16
 """The row in which the mod draws the boss."""
+_ANY_NUMBER = 99
+"""What the game writes where as many cards may be selected as there are."""
 _STACKLESS = -1
 _UNPLAYABLE = -2
 _OFFERED, _SPLIT = 1 << 20, -1
@@ -78,6 +80,7 @@ def _commands(game: Any, state: Json) -> list[str]:
         "skip": screen == Screen.BOSS_REWARD
         or (screen == Screen.CARD_REWARD and state["screen_state"]["skip_available"]),
         "leave": screen == Screen.SHOP,
+        "cancel": screen == Screen.GRID and game.combat.task == 0 and bool(can_cancel(game)),
     }
     return [*(name for name, is_there in listed.items() if is_there), *_ALWAYS]
 
@@ -445,10 +448,18 @@ def _hand_select(game: Any) -> tuple[Json, list[str]]:
     shown = {
         "hand": hand,
         "selected": [_fight_card(game, c) for c in picked],
-        "max_cards": int(combat.pick_max),
+        "max_cards": _most_cards(combat),
         "can_pick_zero": bool(combat.pick_min == 0),
     }
     return shown, _names(hand) if len(picked) < combat.pick_max else []
+
+
+def _most_cards(combat: Any) -> int:
+    """Return how many cards of the hand the game would take, were there as many."""
+    if combat.pick_min:
+        return int(combat.pick_max)
+    asked = int(combat.pick_amount) if combat.task == Task.EXHAUST_MANY else HAND
+    return _ANY_NUMBER if asked >= HAND else max(asked, int(combat.pick_max))
 
 
 def _grid(game: Any) -> tuple[Json, list[str]]:

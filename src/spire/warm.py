@@ -1,11 +1,13 @@
 """Warming up: compiling what is linked in several processes, before it is needed, and saying how far it is.
 
 It happens by itself before the first kernel runs. Compiled code is kept for the next process, which only
-loads it; a process that comes while another compiles waits for it.
+loads it; a process that comes while another compiles waits for it. Where no directory can be written, nothing is
+kept and nothing is done here but to say so.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -17,11 +19,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import Any
+
+import numba
 
 from spire.compiled import cache_directory
 from spire.linked import LINKS
 
 Progress = Callable[[int, int], None]
+
+_CONFIG: Any = numba.config
 
 _TOPS = ("spire.actions", "spire.encode", "spire.heuristic.player")
 """What imports all that is linked."""
@@ -44,10 +51,14 @@ def show(done: int, of: int) -> None:
 def warm_up(progress: Progress = show) -> None:
     """Compile all of the engine that has not been compiled before.
 
-    `progress` is told how many parts of how many are done, while something is compiled.
+    `progress` is told how many parts of how many are done, while something is compiled. Where nothing can be
+    kept, each part is left to the moment that needs it, and that is said.
     """
+    if _CONFIG.DISABLE_JIT:
+        return
     directory = cache_directory()
     if directory is None:
+        _tell_unkept()
         return
     done = directory / "linked"
     done.mkdir(exist_ok=True)
@@ -61,6 +72,16 @@ def warm_up(progress: Progress = show) -> None:
         if missing:
             _compile(missing, done, progress)
         (done / _WHOLE).touch()
+
+
+@functools.cache
+def _tell_unkept() -> None:
+    """Say on the standard error, once, why it takes so long: what is compiled cannot be kept."""
+    sys.stderr.write(
+        "spire: compiling the engine, each time anew: no directory to keep it in can be written; "
+        "NUMBA_CACHE_DIR may name one\n"
+    )
+    sys.stderr.flush()
 
 
 def _as_file(name: str) -> str:

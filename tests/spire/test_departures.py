@@ -10,6 +10,7 @@ from spire.game import Game
 from spire.ids import Card, Event, MonsterPower, Move, PlayerPower, Potion, Relic, Room
 from spire.replay.deviations import DEVIATIONS, RULES, Situation, first_deviation
 from spire.replay.project import Memory
+from spire.replay.unoffered import UNOFFERED
 from spire.replay.verify import perform
 from spire.run.deck import obtain_card
 from spire.run.events import enter_event
@@ -87,9 +88,17 @@ def test_the_document_names_every_deviation():
     assert sorted(row for row in rows if row != "name") == sorted(one.name for one in DEVIATIONS)
 
 
+def test_the_document_names_what_only_the_game_offers():
+    _, rest = DOCUMENT.read_text().split("## What only the game offers")
+    rows = [
+        row.split("|")[1].strip() for row in rest.split("##")[0].splitlines() if row[:2] == "| "
+    ]
+    assert rows == ["name", *(one.name for one in UNOFFERED)]
+
+
 def test_every_row_is_whole():
     rows = [row for row in DOCUMENT.read_text().splitlines() if row.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3, 6}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {3, 4, 6}
 
 
 def test_every_deviation_is_in_a_module_of_rules():

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 import pytest
 
+import played
+from spire.actions import LEAVE, option_action
 from spire.content.card_pools import CLASS_CARDS, COLORLESS_CARDS
 from spire.content.potions import POTION_POOL
 from spire.game import Game
@@ -13,8 +15,10 @@ from spire.heuristic.player import Player
 from spire.heuristic.results import as_json, as_text, evaluate, interval
 from spire.heuristic.tiers import CARD_WORTH, NEOW_WORTH, POTION_WORTH, RELIC_WORTH
 from spire.heuristic.traits import TRAIT
-from spire.ids import Card, NeowBonus
+from spire.ids import Card, NeowBonus, Relic
 from spire.pools import IRONCLAD_RELICS, SHARED_RELICS
+from spire.run.rest import RestOption
+from spire.run.shop import Ware
 from spire.state import Outcome, Screen
 
 compiled = pytest.mark.skipif(
@@ -101,6 +105,20 @@ def test_a_choice_is_allowed_on_the_first_screens():
     while game.screen != Screen.COMBAT:
         game.act(player.choose(game))
     assert game.record.floor == 1
+
+
+def test_it_goes_through_with_what_it_begins():
+    shop, rest, pipe = (
+        played.at_shop(),
+        played.at_rest(),
+        played.at_rest(relics=(Relic.PEACE_PIPE,)),
+    )
+    for game, option in ((shop, Ware.REMOVAL), (rest, RestOption.SMITH), (pipe, RestOption.TOKE)):
+        game.act(int(option_action(game.record, option)))
+        assert LEAVE in game.legal()
+        action = Player().choose(game)
+        assert action in game.legal()
+        assert action != LEAVE
 
 
 def test_everything_that_can_be_offered_has_its_place_in_the_tiers():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from runs import deck, kinds, new_game, offered, potions, relics
+from spire.actions import ACTIONS, CHOOSE, LEAVE, option_action, take, write_mask
 from spire.ids import Card, NeowBonus, NeowDrawback, Potion, Relic, Room
 from spire.owned import counter, set_counter
 from spire.rng import Stream
@@ -213,13 +214,63 @@ def test_buying():
     assert not shop.can_buy_relic(game, 0)
     assert not shop.can_buy(game, Ware.POTIONS + 1)
     assert shop.can_buy(game, Ware.REMOVAL)
-    shop.buy_removal(game)
-    assert game.screen == Screen.GRID
-    picks.pick(game, 0)
-    assert game.screen == Screen.SHOP
+    paid, before = int(game.gold), len(deck(game))
+    take(game, CHOOSE)
+    assert (game.screen, game.gold) == (Screen.GRID, paid)
+    take(game, CHOOSE)
+    assert (game.screen, game.gold, len(deck(game))) == (Screen.SHOP, paid - 75, before - 1)
     assert not shop.can_buy(game, Ware.REMOVAL)
     shop.enter_shop(game)
     assert game.shop.removal_price == 100
+
+
+def all_but_the_pick(game):
+    return {name: game[name].tobytes() for name in game.dtype.names if name != "pick"}
+
+
+def in_grid(game):
+    mask = np.zeros(ACTIONS, dtype=np.bool_)
+    write_mask(game, mask)
+    assert game.screen == Screen.GRID
+    return bool(mask[LEAVE])
+
+
+def test_a_removal_can_be_thought_over():
+    game = stocked(gold=90, relics=[Relic.MAW_BANK])
+    before = all_but_the_pick(game)
+    take(game, CHOOSE + Ware.REMOVAL)
+    assert in_grid(game)
+    take(game, LEAVE)
+    assert all_but_the_pick(game) == before
+    assert shop.can_buy(game, Ware.REMOVAL)
+    take(game, CHOOSE + Ware.REMOVAL)
+    take(game, CHOOSE)
+    assert (game.gold, counter(game, Relic.MAW_BANK), len(deck(game))) == (15, -2, 9)
+    assert (game.removals, game.shop.removal_sold, game.shop.removal_price) == (1, 1, 100)
+
+
+@pytest.mark.parametrize("option", [RestOption.SMITH, RestOption.TOKE])
+def test_a_rest_site_can_be_gone_back_to(option):
+    game = new_game(room=Room.REST, relics=[Relic.PEACE_PIPE])
+    rest.enter_rest(game)
+    before = all_but_the_pick(game)
+    take(game, option_action(game, option))
+    assert in_grid(game)
+    take(game, LEAVE)
+    assert all_but_the_pick(game) == before
+    take(game, option_action(game, RestOption.RECALL))
+    assert (game.ruby_key, game.screen) == (1, Screen.MAP)
+
+
+@pytest.mark.parametrize("purpose", [purpose for purpose in picks.Purpose if purpose])
+@pytest.mark.parametrize("room", list(Room))
+def test_what_is_asked_elsewhere_has_to_be_chosen(purpose, room):
+    game = new_game(room=room)
+    for card in (Card.ANGER, Card.INFLAME):
+        obtain_card(game, card, 0, 0)
+    picks.open_pick(game, purpose, 1, Screen.COMBAT_REWARD)
+    free = purpose in (picks.Purpose.UPGRADE, picks.Purpose.REMOVE)
+    assert in_grid(game) == (free and room in (Room.REST, Room.SHOP))
 
 
 def test_a_courier_brings_more():

@@ -6,10 +6,10 @@ from dataclasses import asdict, fields, replace
 import numpy as np
 import pytest
 
-from spire.actions import ACTIONS, CHOOSE, END_TURN, take, write_mask
+from spire.actions import ACTIONS, CHOOSE, END_TURN, LEAVE, THROW, take, write_mask
 from spire.content.groups import GROUPS
 from spire.errors import RunError
-from spire.ids import Card, Encounter, Relic, Room
+from spire.ids import Card, Encounter, Potion, Relic, Room
 from spire.log import fight_rows
 from spire.run.deck import obtain_card, remove_card
 from spire.run.holdings import hold
@@ -18,6 +18,7 @@ from spire.run.vitals import gain_gold, gain_max_hp, heal, lose_gold, lose_hp, l
 from spire.scenarios import NAMED, Scenario, begin_run, new_game
 from spire.shaping import (
     MEASURES,
+    PAID,
     SHAPED,
     SPARSE,
     WEIGHTS,
@@ -95,8 +96,8 @@ def test_the_table_is_the_write_ups():
         "defeat": -25.0,
         "defeat_floor": 0.25,
     }
-    for field in fields(Weights):
-        assert f"`{field.name}`" in Weights.__doc__
+    explained = [name for names, _ in PAID for name in names]
+    assert explained == [field.name for field in fields(Weights)]
     assert set(WEIGHTS.names) == {field.name for field in fields(Weights)}
 
 
@@ -140,6 +141,12 @@ def test_an_upgrade_at_a_rest_site():
     smith, card = CHOOSE + RestOption.SMITH, CHOOSE
     assert worth(game, lambda game: take(game, smith), only) == 0.0
     assert game.screen == Screen.GRID
+    for _ in range(2):
+        assert worth(game, lambda game: take(game, LEAVE), only) == 0.0
+        assert game.screen == Screen.REST
+        assert worth(game, lambda game: take(game, smith), only) == 0.0
+    game.potions[0] = Potion.FIRE_POTION
+    assert worth(game, lambda game: take(game, THROW), only) == 0.0
     assert worth(game, lambda game: take(game, card), only) == pytest.approx(0.3)
     assert game.deck[0].upgrades == 1
 

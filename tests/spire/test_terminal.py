@@ -18,6 +18,7 @@ from spire.content.relics import SPECIALS, STARTERS
 from spire.errors import RecordError, SpireError
 from spire.game import Game
 from spire.ids import Card, PlayerPower, Potion, Relic, Room
+from spire.lines import Lines
 from spire.pools import IRONCLAD_RELICS, SHARED_RELICS
 from spire.run.chests import enter_boss_treasure
 from spire.run.events import enter_event
@@ -216,6 +217,50 @@ def test_the_map_marks_the_place_and_the_ways_on():
     assert text.count("[M]") == 1
 
 
+def map_of(player, width, height):
+    """The lines of the page of the map: the floor where one begins, and what is drawn."""
+    text = text_of(player.game, player.look, width, height).rstrip("\n")
+    assert len(text.split("\n")) <= height + 1
+    page = text.split("\n")[3:]
+    assert page[0].startswith("Map")
+    return [line[:32].rstrip() for line in takewhile(lambda line: "───" not in line, page[1:])]
+
+
+def test_the_whole_map_has_a_page():
+    game = Game.new(SEED)
+    for action in TO_FIGHT[:2]:
+        game.act(action)
+    player = Player(game)
+    player.press("m")
+    whole = map_of(player, 120, 40)
+    assert [line[:3].strip() for line in whole[::2]] == [str(floor) for floor in range(16, 0, -1)]
+    assert whole[0].strip() == "16              B"
+    assert whole[-1].count("[M]") == 4
+    # In a small terminal it begins where the player is, and is moved to all of it.
+    start = map_of(player, 80, 24)
+    assert len(start) == 16 < len(whole) == 31
+    assert start == whole[-len(start) :]
+    for key, shown in (
+        ("up", whole[-len(start) - 1 : -1]),
+        ("down", start),
+        ("down", start),  # there is nothing below
+        ("up", whole[-len(start) - 1 : -1]),
+        ("home", whole[: len(start)]),
+        ("up", whole[: len(start)]),
+        ("down", whole[1 : len(start) + 1]),
+        ("page down", whole[11 : len(start) + 11]),
+        ("end", start),
+    ):
+        player.press(key)
+        assert map_of(player, 80, 24) == shown
+    player.press("home")
+    map_of(player, 80, 24)
+    player.press("m")
+    assert player.look.page == ""
+    player.press("m")
+    assert map_of(player, 80, 24) == start
+
+
 def test_a_runic_dome_hides_intents():
     game = at_fight()
     game.record.relics[0] = Relic.RUNIC_DOME
@@ -314,11 +359,11 @@ def test_a_recorded_game_is_played_again(tmp_path):
         player = Player(game, recorder)
         for key in ("1", "1", "1", "1", "e"):
             player.press(key)
-    assert is_recording(path)
+    assert is_recording(Lines(path))
     header, *lines = map(json.loads, path.read_text().splitlines())
     assert header == {"spire_game": 1, "seed": SEED, "ascension": 3}
     assert len(lines) == 5
-    frames = list(recorded_frames(path))
+    frames = list(recorded_frames(Lines(path)))
     assert [frame.action for frame in frames] == [*(line["action"] for line in lines), None]
     assert frames[-1].game.record.tobytes() == game.record.tobytes()
     with pytest.raises(RecordError, match="exists"):
@@ -338,7 +383,7 @@ def test_a_broken_recording_is_refused(tmp_path, lines, told):
     path = tmp_path / "game.jsonl"
     path.write_text("\n".join(lines))
     with pytest.raises(RecordError, match=told):
-        list(recorded_frames(path))
+        list(recorded_frames(Lines(path)))
 
 
 def test_a_game_is_stepped_through():
@@ -367,13 +412,13 @@ def test_a_trace_is_shown(tmp_path):
     with gzip.open(TRACES, "rt") as lines, path.open("w") as one:
         one.write(next(lines))
         one.writelines(takewhile(lambda line: not line.startswith('{"game"'), lines))
-    frames = list(traced_frames(path))
+    frames = list(traced_frames(Lines(path)))
     assert frames[0].game.screen == Screen.NEOW
     taken = [said(frame.game, frame.action) for frame in frames if frame.action is not None]
     assert len(taken) > 20
     assert not any(text.startswith("action") for text in taken)
     with pytest.raises(SpireError, match="there is no game 2"):
-        next(traced_frames(path, 2))
+        next(traced_frames(Lines(path), 2))
 
 
 # The commands.

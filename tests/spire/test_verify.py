@@ -6,18 +6,24 @@ import itertools
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numba
 import pytest
 
+import played
+from spire.actions import CHOOSE, LEAVE
 from spire.cli import main
+from spire.errors import FileError
 from spire.game import Game
+from spire.ids import Relic
 from spire.replay.deviations import DEVIATIONS
 from spire.replay.initialise import load_state, start
-from spire.replay.moves import offered
+from spire.replay.moves import numbers, offered
 from spire.replay.project import Memory, project, screen_name
-from spire.replay.trace import Step, TraceError, read_traces
+from spire.replay.trace import Step, read_traces
+from spire.replay.unoffered import UNOFFERED, is_unoffered
 from spire.replay.verify import Report, differences, perform, verify
 
 SHARED = Path(__file__).parents[2] / "../shared/data/spire"
@@ -25,13 +31,17 @@ needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared data a
 
 
 def trace_lines(seed, steps):
-    """A game of ours as the lines of a trace, played at random."""
+    """A game of ours as the lines of a trace, played at random; it offers what a trace offers."""
     game, memory, chance = Game.new(seed, reference=True), Memory(), random.Random(seed)
     memory.observe(game.record)
     header = {"game": "ours", "seed": seed, "ascension": 0, "overrides": {}}
     lines = [header, {"act_start": 1, "floor": 0}]
     for n in range(steps):
-        legal = offered(game.record, game.legal(), memory)
+        legal = [
+            move
+            for move in offered(game.record, game.legal(), memory)
+            if not is_unoffered(screen_name(game.record, memory), move)
+        ]
         singles = [move for move in legal if move.get("select_cards") != "any_subset"]
         move = chance.choice(singles or [legal[0] | {"select_cards": []}])
         lines.append(
@@ -148,7 +158,7 @@ def test_a_game_that_breaks_off_is_bad_input(tmp_path, lines, capsys):
     assert "breaks off within a game" in err
     broken = tmp_path / "broken.jsonl.gz"
     broken.write_bytes(written(tmp_path / "h.jsonl.gz", lines).read_bytes()[:-40])
-    with pytest.raises(TraceError):
+    with pytest.raises(FileError):
         list(read_traces(broken))
 
 
@@ -173,6 +183,47 @@ def test_every_state_can_be_begun_from(lines):
         load_state(game.record, step, memory)
         found = list(differences(step, game.record, game.legal(), memory))
         assert found == [], (step.n, step.screen)
+
+
+def at_step(game, memory):
+    legal = [move for move in offered(game.record, game.legal(), memory) if "cancel" not in move]
+    return Step(0, screen_name(game.record, memory), project(game.record, memory), {}, legal)
+
+
+def test_a_removal_is_paid_first_in_a_trace():
+    game, memory = played.at_shop(relics=(Relic.MAW_BANK,)), Memory()
+    gold = int(game.record.gold)
+    game.act(CHOOSE)
+    step = at_step(game, memory)
+    assert (step.state["gold"], step.state["hid"]["removes"]) == (gold - 75, 1)
+    assert ["MAW_BANK", 0] in step.state["relics"]
+    assert (game.record.gold, game.record.removals) == (gold, 0)
+    twin = game.copy()
+    load_state(twin.record, step, memory)
+    assert list(differences(step, twin.record, twin.legal(), memory)) == []
+    assert (twin.record.gold, twin.record.removals) == (gold, 0)
+
+
+def test_what_a_trace_does_not_offer_is_declared():
+    game, memory = played.at_rest(), Memory()
+    step = at_step(game, memory)
+    assert list(differences(step, game.record, game.legal(), memory)) == []
+    game.act(CHOOSE + 1)
+    cancel = {"cancel": True}
+    assert offered(game.record, game.legal(), memory)[-1] == cancel
+    step = at_step(game, memory)
+    assert list(differences(step, game.record, game.legal(), memory)) == []
+    # Only where the game offers it, and nothing else.
+    ((place, lacking, more),) = differences(
+        replace(step, legal=[*step.legal[1:], cancel]),
+        game.record,
+        [action for action in game.legal() if action != LEAVE],
+        memory,
+    )
+    assert (place, lacking) == ("legal", [json.dumps(cancel)])
+    assert [json.loads(move) for move in more] == [step.legal[0]]
+    (canceled,) = UNOFFERED
+    assert list(numbers(game.record, canceled.move, memory)) == [LEAVE]
 
 
 FILES = ("random", "random_a20", "simple", "deep", "wide")

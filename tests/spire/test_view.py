@@ -7,7 +7,7 @@ import pytest
 
 import played
 from spire import names
-from spire.actions import CHOOSE, END_TURN, choice_action
+from spire.actions import CHOOSE, END_TURN, LEAVE, choice_action
 from spire.content.cards import CARDS
 from spire.content.events import SCRIPTS
 from spire.content.monsters import KINDS
@@ -18,7 +18,7 @@ from spire.game import Game
 from spire.ids import Card, Encounter, Event, Move, Relic
 from spire.observation import RELIC_ORDER
 from spire.run.picks import Purpose
-from spire.state import DECK, Screen
+from spire.state import DECK, HAND, Screen
 from spire.view import listed_places, view
 
 NAMES = Path(__file__).parents[2] / "../shared/data/spire/names.json"
@@ -163,6 +163,10 @@ def test_a_shop():
     affordable = [ware["name"].lower() for ware in wares if ware["price"] <= shown["gold"]]
     assert shown["choice_list"][1:] == affordable
     assert commands(game) == ["choose", "leave"]
+    game.act(CHOOSE)
+    assert (commands(game), state(game)["gold"]) == (["choose", "cancel"], shown["gold"])
+    game.act(LEAVE)
+    assert state(game) == shown
     game.record.gold = 999
     game.act(CHOOSE + 1)
     assert len(state(game)["screen_state"]["cards"]) == 6
@@ -205,6 +209,7 @@ def test_selections():
     game = played.choosing(Purpose.TRANSFORM, 2)
     grid = state(game)["screen_state"]
     assert grid["for_transform"]
+    assert commands(game) == ["choose"]
     assert (grid["num_cards"], grid["selected_cards"]) == (2, [])
     game.act(CHOOSE + 2)
     after = state(game)["screen_state"]
@@ -218,6 +223,28 @@ def test_selections():
     assert (len(chosen["hand"]), len(chosen["selected"])) == (4, 1)
     offer = state(played.selecting(Task.ATTACK_POTION))["screen_state"]
     assert (len(offer["cards"]), offer["skip_available"]) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("task", "amount", "most", "least"),
+    [
+        (Task.GAMBLE, 1, 99, 0),
+        (Task.FORETHOUGHT_MANY, 1, 99, 0),
+        (Task.EXHAUST_MANY, HAND, 99, 0),  # Elixir
+        (Task.EXHAUST_MANY, 3, 3, 0),  # Purity
+        (Task.ARMAMENTS, 1, 1, 1),
+    ],
+)
+def test_how_many_cards_the_game_would_take(task, amount, most, least):
+    game = played.selecting(task, amount)
+    shown = state(game)["screen_state"]
+    assert (shown["max_cards"], shown["can_pick_zero"]) == (most, least == 0)
+    if least == 0:
+        # There are fewer in the hand, and then there is no more to choose.
+        for _ in range(min(most, int(game.record.combat.hand_count))):
+            game.act(CHOOSE)
+        assert state(game)["screen_state"]["max_cards"] == most
+        assert commands(game) == ["confirm"]
 
 
 def test_relics_count():

@@ -1,7 +1,9 @@
 """The game as a task: modes, masks, metrics, and the same episode again from its seed."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +12,15 @@ from ratchet.errors import TaskError
 from ratchet.evaluation.play import play
 from ratchet.policies.actor import Choice
 from ratchet.rollout.collector import Collector
+from ratchet.seeding import episode_mode
 from ratchet.tasks.registry import find_task
-from ratchet.tasks.spire import ASCENSIONS, SpireTask
+from ratchet.tasks.spire import SpireTask
 from ratchet.tasks.task import Mode
 from spire.env import SpireEnv
+from spire.ids import Encounter
 from spire.scenarios import NAMED
 
+DOCS = Path(__file__).parents[2] / "docs"
 WEAK = Mode("weak", {"encounter": "CULTIST", "deck": ["STRIKE_RED"] * 5, "hp": 3})
 STRONG = Mode("strong", {"encounter": "TWO_LOUSE", "deck": ["CARNAGE+"] * 5, "ascension": 5})
 
@@ -43,11 +48,48 @@ def fights():
 def test_the_modes():
     task = find_task("spire")
     names = [mode.name for mode in task.modes]
-    assert names[: len(ASCENSIONS)] == [f"a{level}" for level in ASCENSIONS]
+    assert names[:21] == [f"a{level}" for level in range(21)]
+    assert task.modes[17].parameters == {"ascension": 17}
     assert {"fight-gremlin-nob", "fight-slime-boss", "fight-jaw-worm"} < set(names)
-    assert set(names) < set(NAMED)
+    assert names == list(NAMED)
     assert find_task("spire-sparse").modes == task.modes
     assert (task.name, find_task("spire-sparse").name) == ("spire", "spire-sparse")
+
+
+def test_the_guide_counts_the_modes():
+    modes = find_task("spire").modes
+    fights = [mode for mode in modes if mode.name.startswith("fight-")]
+    guide = " ".join((DOCS / "guide.md").read_text().split())
+    assert f"{len(fights)} single fights" in guide
+    assert f"Its {len(modes)} modes are" in guide
+
+
+def test_fights_of_ones_own_as_the_page_has_them(tmp_path, monkeypatch):
+    page = (DOCS / "spire/playing.md").read_text()
+    ((file, block),) = re.findall(r"save .* as `(\w+)\.py`.*?```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / f"{file}.py").write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert f"ratchet evaluate random {file}:make" in page
+    task = find_task(f"{file}:make")
+    assert isinstance(task, SpireTask)
+    assert [mode.name for mode in task.modes] == ["nob", "nob-a20"]
+    env = task.make(1)
+    env.reset(seed=1, options={"modes": task.mode_index("nob-a20")})
+    record = env.game(0).record
+    assert (record.combat.encounter, record.ascension) == (Encounter.GREMLIN_NOB, 20)
+    assert (record.hp, record.deck_count) == (60, 10)
+
+
+def test_what_has_no_mode_is_drawn_evenly():
+    task = find_task("spire")
+    drawn = np.array([episode_mode(seed, len(task.modes)) for seed in range(4300)])
+    assert np.bincount(drawn).min() > 60  # of 100 on average
+    assert np.mean(drawn < 21) == pytest.approx(21 / 43, abs=0.03)
+    env = task.make(2)
+    _, info = env.reset(seed=[5, 6])
+    assert info["mode"].tolist() == [episode_mode(5, 43), episode_mode(6, 43)]
+    env.reset(seed=7, options={"modes": [20, 3]})
+    assert [int(env.game(copy).record.ascension) for copy in range(2)] == [20, 3]
 
 
 def test_other_modes_and_rewards():
@@ -111,7 +153,7 @@ def test_fights_are_told_as_episodes_end(fights):
 def test_a_wrong_action_is_refused(fights):
     env = fights.make(1)
     env.reset(seed=1)
-    with pytest.raises(TaskError, match="task 'fights': game 0: action 133 is not allowed"):
+    with pytest.raises(TaskError, match=r"task 'fights': game 0: action 133 .*is not allowed"):
         env.step(np.array([133]))
     assert env.steps_executed == 0
 

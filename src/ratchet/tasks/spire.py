@@ -38,7 +38,7 @@ from spire.actions import (
 from spire.batch import METRICS, Batch
 from spire.encode import SIZE
 from spire.errors import SpireError
-from spire.game import Game
+from spire.game import MAX_ASCENSION, Game
 from spire.log import ROW
 from spire.observation import BLOCKS, SCREEN_ORDER
 from spire.scenarios import NAMED, Scenario, find_scenario
@@ -47,7 +47,7 @@ from spire.shaping import Weights, find_weights
 if TYPE_CHECKING:
     from spire.heuristic.player import Player
 
-ASCENSIONS = (0, 5, 10, 15, 20)
+ASCENSIONS = tuple(range(MAX_ASCENSION + 1))
 """The ascensions that are modes of `spire`."""
 
 

@@ -50,6 +50,7 @@ from spire.replay.project import (
 from spire.replay.trace import Step, Trace
 from spire.rng import Stream, advance, seed_stream
 from spire.run.events import MAX_HP
+from spire.run.shop import is_removing
 from spire.state import DECK, POTIONS, RELICS, Fight, Mark, Reward, Screen
 
 PER_FLOOR = (
@@ -288,6 +289,10 @@ def _load_pick(game: Any, state: dict[str, Any]) -> None:
     pick.count = len(left)
     if not shown["picked"]:
         pick.picked_count = 0
+    if is_removing(game):
+        # A trace shows it as paid already; its price is that of the shop before.
+        game.gold += game.shop.removal_price
+        game.removals -= 1
 
 
 _LOADERS = {

@@ -182,7 +182,7 @@ def _pick(game: Any, choices: list[int]) -> list[Move]:
                 "deck_index": index,
             }
         )
-    return moves
+    return [*moves, {"cancel": True}] if LEAVE in choices else moves
 
 
 def _card_moves(which: int, cards: list[tuple[str, int]], bowl: bool) -> list[Move]:
@@ -318,7 +318,7 @@ def numbers(game: Any, move: Move, memory: Memory) -> Iterator[int]:
         yield CHOOSE
     elif "leave" in move:
         yield PROCEED if game.screen in (Screen.CHEST, Screen.REST) else LEAVE
-    elif "skip" in move:
+    elif "skip" in move or "cancel" in move:
         yield LEAVE
     elif "option" in move:
         yield int(option_action(game, move["option"]))

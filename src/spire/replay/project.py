@@ -32,6 +32,7 @@ from spire.ids import (
 from spire.pools import Tier
 from spire.rng import Stream
 from spire.run.picks import Purpose
+from spire.run.shop import is_removing, pay_removal
 from spire.state import Fight, Mark, Reward, Screen
 
 __all__ = ["Memory", "project"]
@@ -200,6 +201,10 @@ class Memory:
 
 def project(game: Any, memory: Memory) -> dict[str, Any]:
     """Return a state as a trace writes it."""
+    if game.screen == Screen.GRID and is_removing(game):
+        # The reference engine is paid before the card is chosen.
+        game = game.copy()
+        pay_removal(game)
     combat = game.combat
     fighting = combat.fight == Fight.ON
     state: dict[str, Any] = {

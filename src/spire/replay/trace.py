@@ -6,17 +6,14 @@ state of a step is the one before its action. `README.md` of the shared data say
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spire.errors import SpireError
-
-_MAGIC = b"\x1f\x8b"
+from spire.lines import Lines
 
 
 class TraceError(SpireError):
@@ -60,13 +57,20 @@ def read_traces(path: Path) -> Iterator[Trace]:
 
     Raises
     ------
+    FileError
+        If the file cannot be read.
     TraceError
-        If the file cannot be read, or is not made of games.
+        If it is not made of games.
 
     """
+    return traces_of(Lines(path))
+
+
+def traces_of(lines: Lines) -> Iterator[Trace]:
+    """Yield the games of the lines of a file; it raises what `read_traces` does."""
     trace: Trace | None = None
-    for number, line in _lines(path):
-        where = f"{path}, line {number}"
+    for number, line in lines:
+        where = f"{lines.path}, line {number}"
         try:
             trace = _take(trace, _parsed(line, where))
         except (KeyError, TypeError, AttributeError) as error:
@@ -77,7 +81,7 @@ def read_traces(path: Path) -> Iterator[Trace]:
             yield trace
     if trace is None or not trace.end:
         missing = "holds no game" if trace is None else "breaks off within a game"
-        raise TraceError(f"{path} {missing}; a whole game closes with its end")
+        raise TraceError(f"{lines.path} {missing}; a whole game closes with its end")
 
 
 def _parsed(line: str, where: str) -> dict[str, Any]:
@@ -118,17 +122,3 @@ def _take(trace: Trace | None, line: dict[str, Any]) -> Trace:
             raise KeyError("act_start")
         trace.end = line
     return trace
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(len(_MAGIC)) == _MAGIC
-        opened = gzip.open if compressed else open
-        with opened(path, "rt", encoding="utf-8") as lines:
-            yield from enumerate(lines, 1)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise TraceError(f"{path} cannot be read: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise TraceError(f"{path} is not text: {error.reason}") from error

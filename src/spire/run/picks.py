@@ -8,7 +8,7 @@ from spire.codes import Codes
 from spire.compiled import kernel
 from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Kind, Rarity
-from spire.ids import Relic
+from spire.ids import Relic, Room
 from spire.linked import linked
 from spire.rng import Stream
 from spire.run.deck import (
@@ -109,6 +109,22 @@ def pick(game: Any, choice: Any) -> None:
     _take(chosen, choice)
     if chosen.picked_count == chosen.needed:
         _finish(game)
+
+
+@kernel
+def can_cancel(game: Any) -> Any:
+    """Return whether the choice can be given up: an upgrade or a removal at a rest site or in a shop.
+
+    What events, relics, rewards and Neow ask for has to be chosen.
+    """
+    optional = game.pick.purpose == Purpose.UPGRADE or game.pick.purpose == Purpose.REMOVE
+    return optional and (game.room == Room.REST or game.room == Room.SHOP)
+
+
+@kernel
+def cancel(game: Any) -> None:
+    """Go back to the rest site or to the shop, where nothing has happened."""
+    game.screen = Screen.REST if game.room == Room.REST else Screen.SHOP
 
 
 @kernel

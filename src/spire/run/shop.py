@@ -16,7 +16,7 @@ from spire.content.cards import FACTS as CARDS
 from spire.content.cards import Color, Kind, Rarity
 from spire.content.potions import POTION_FACTS
 from spire.content.relics import FACTS as RELICS
-from spire.ids import Card, Potion, Relic
+from spire.ids import Card, Potion, Relic, Room
 from spire.linked import linked
 from spire.owned import owns
 from spire.pools import Tier
@@ -223,9 +223,9 @@ def can_buy(game: Any, ware: Any) -> Any:
 
 @linked()
 def buy(game: Any, ware: Any) -> None:
-    """Buy a ware."""
+    """Buy a ware; a removal is paid as its card is chosen."""
     if ware == Ware.REMOVAL:
-        buy_removal(game)
+        open_pick(game, Purpose.REMOVE, 1, Screen.SHOP)
     elif ware < Ware.RELICS:
         buy_card(game, ware - Ware.CARDS)
     elif ware < Ware.POTIONS:
@@ -327,8 +327,14 @@ def buy_potion(game: Any, k: Any) -> None:
 
 
 @kernel
-def buy_removal(game: Any) -> None:
-    """Pay for the removal of a card, and ask for the card."""
+def is_removing(game: Any) -> Any:
+    """Return whether the card that is chosen is one for the shop to remove."""
+    return game.room == Room.SHOP and game.pick.purpose == Purpose.REMOVE
+
+
+@kernel
+def pay_removal(game: Any) -> None:
+    """Pay for the removal of a card."""
     shop = game.shop
     spend_gold(game, shop.removal_price)
     game.removals += 1
@@ -336,7 +342,6 @@ def buy_removal(game: Any) -> None:
     shop.removal_price = _removal(
         game, owns(game, Relic.THE_COURIER), owns(game, Relic.MEMBERSHIP_CARD)
     )
-    open_pick(game, Purpose.REMOVE, 1, Screen.SHOP)
 
 
 @kernel

@@ -47,7 +47,7 @@ from spire.maps import COLUMNS, ROWS
 from spire.names import NEOW_BONUSES, NEOW_DRAWBACKS
 from spire.owned import counter, owns
 from spire.run.events import FACE, GONE, UP, can_choose
-from spire.run.picks import Purpose
+from spire.run.picks import Purpose, can_cancel
 from spire.run.rest import RestOption, can_rest
 from spire.run.rooms import can_go
 from spire.run.shop import Ware, can_buy
@@ -401,6 +401,8 @@ def _grid(game: Any) -> Iterator[Choice]:
             )
             choice = replace(choice, detail=f"{choice.detail}  Upgraded: {after}")
         yield choice
+    if can_cancel(game):
+        yield Choice("Back", (LEAVE,), "Nothing has happened yet.")
 
 
 def _card_reward(game: Any) -> Iterator[Choice]:

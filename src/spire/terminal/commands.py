@@ -75,13 +75,14 @@ def _play(chosen: argparse.Namespace) -> int:
 
 def _replay(chosen: argparse.Namespace) -> int:
     console = make_console(plain=chosen.plain)
+    from spire.lines import Lines  # noqa: PLC0415
     from spire.terminal.frames import traced_frames  # noqa: PLC0415
     from spire.terminal.recording import is_recording, recorded_frames  # noqa: PLC0415
     from spire.warm import warm_up  # noqa: PLC0415
 
-    recorded = is_recording(chosen.file)
+    lines = Lines(chosen.file)
     warm_up()
-    frames = recorded_frames(chosen.file) if recorded else traced_frames(chosen.file, chosen.game)
+    frames = recorded_frames(lines) if is_recording(lines) else traced_frames(lines, chosen.game)
     show_frames(frames, console, plain=chosen.plain)
     return 0
 

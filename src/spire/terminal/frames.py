@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from spire.errors import ActionError, SpireError
 from spire.game import Game
+from spire.lines import Lines
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def played_frames(game: Game, actions: Iterable[int], note: str = "") -> Iterato
     yield Frame(game, None, note)
 
 
-def traced_frames(path: Path, which: int = 1) -> Iterator[Frame]:
+def traced_frames(lines: Lines, which: int = 1) -> Iterator[Frame]:
     """Yield the states of act 1 of a game of a file of traces, counted from 1.
 
     Where the state of the trace is not the one the engine comes to, the trace's is shown, and it goes on
@@ -45,15 +45,15 @@ def traced_frames(path: Path, which: int = 1) -> Iterator[Frame]:
     # Only this needs what compares games with traces.
     from spire.replay.initialise import load_state, start  # noqa: PLC0415
     from spire.replay.moves import numbers  # noqa: PLC0415
-    from spire.replay.trace import read_traces  # noqa: PLC0415
+    from spire.replay.trace import traces_of  # noqa: PLC0415
     from spire.replay.verify import differences  # noqa: PLC0415
 
     trace, count = None, 0
-    for count, trace in enumerate(read_traces(path), 1):  # noqa: B007
+    for count, trace in enumerate(traces_of(lines), 1):  # noqa: B007
         if count == which:
             break
     if trace is None or count != which:
-        raise SpireError(f"{path} holds {count} games; there is no game {which}")
+        raise SpireError(f"{lines.path} holds {count} games; there is no game {which}")
     steps = [step for step in trace.steps if step.state["act"] == 1]
     game, memory = start(trace)
     for step, after in zip(steps, [*steps[1:], None], strict=True):

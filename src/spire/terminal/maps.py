@@ -12,7 +12,7 @@ from spire.terminal.words import ROOMS
 
 _STEP = 4
 WIDTH = _STEP * COLUMNS
-LEGEND = "  ".join(f"{letter} {name}" for letter, name in list(ROOMS.values())[:7])
+LEGEND = tuple(f"{letter} {name}" for letter, name in list(ROOMS.values())[:7])
 _STYLES = {
     Room.ELITE: "red",
     Room.REST: "green",

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from spire.errors import ActionError, RecordError
 from spire.game import Game
+from spire.lines import Lines
 from spire.terminal.choices import said
 from spire.terminal.frames import Frame
 
@@ -52,16 +54,12 @@ class Recorder:
         self._file.close()
 
 
-def is_recording(path: Path) -> bool:
+def is_recording(lines: Lines) -> bool:
     """Return whether a file is a recorded game, and not a trace."""
-    try:
-        with path.open("rb") as file:
-            return b'"spire_game"' in file.readline()
-    except OSError as error:
-        raise RecordError(f"{path} can not be read: {error.strerror}") from error
+    return '"spire_game"' in lines.first
 
 
-def recorded_frames(path: Path) -> Iterator[Frame]:
+def recorded_frames(lines: Lines) -> Iterator[Frame]:
     """Yield the states of a recorded game, each with the action taken there.
 
     Raises
@@ -70,13 +68,12 @@ def recorded_frames(path: Path) -> Iterator[Frame]:
         If the file is not a recorded game, or an action is not allowed where it was taken.
 
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    game = _begun(path, lines[0])
-    for number, line in enumerate(lines[1:], 2):
+    path, game = lines.path, _begun(lines.path, lines.first.rstrip())
+    for number, line in islice(lines, 1, None):
         try:
             action = int(json.loads(line)["action"])
         except (ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"{path}, line {number} is not an action: {line}") from error
+            raise RecordError(f"{path}, line {number} is not an action: {line.rstrip()}") from error
         yield Frame(game.copy(), action)
         try:
             game.act(action)

@@ -19,6 +19,7 @@ from spire.content.potions import NAMES as POTION_NAMES
 from spire.content.relics import NAMES as RELIC_NAMES
 from spire.game import Game
 from spire.ids import Card, Encounter, MonsterPower, Move, PlayerPower, Potion, Relic, Room
+from spire.maps import ROWS
 from spire.names import BOSSES, MOVES
 from spire.owned import owns
 from spire.shown import NO_COUNTER, USED_UP, shown_counter, shown_move
@@ -67,7 +68,7 @@ _SHORT = 3
 """However low the terminal is, a list shows so many lines."""
 
 KEYS = (
-    "up, down    choose",
+    "up, down    choose; move a long page, as Page Up, Page Down, Home, End do",
     "left, right aim at another enemy; in a shown game, a step back or on",
     "Enter       take what is chosen",
     "1 to 9, 0   take that one at once (in a fight: play that card)",
@@ -91,6 +92,8 @@ class Look:
     page: str = ""
     heading: str = ""
     note: str = ""
+    scrolled: int = 0
+    """How many lines the page of the map is moved down from where the player is."""
     numbered: bool = False
     """Whether everything stands with its action number, to be typed; nothing is chosen then."""
     hint: str = (
@@ -118,12 +121,15 @@ class Look:
 def turn_page(look: Look, key: str) -> bool:
     """Move along a list, or open or close a page; return whether the key does one of these."""
     steps = {"up": -1, "down": 1, "page up": -10, "page down": 10, "home": -1000, "end": 1000}
-    if key in steps:
+    if key in steps and look.page == "map":
+        look.scrolled += steps[key]
+    elif key in steps:
         look.chosen = max(0, look.chosen + steps[key])
     elif key == "escape":
         look.page, look.chosen = "", 0
     elif key in PAGES:
         look.page, look.chosen = "" if look.page == PAGES[key] else PAGES[key], 0
+        look.scrolled = 0
     else:
         return False
     return True
@@ -424,7 +430,7 @@ def _page(console: Console, game: Game, look: Look, room: int | None) -> Rendera
     heading = Text(look.page.capitalize(), "bold")
     room = None if room is None else room - 1
     if look.page == "map":
-        return Group(heading, _map(game, look, room))
+        return _map_page(game, look, room)
     if look.page == "keys":
         lines = [Text(line) for line in KEYS]
     elif look.page == "potions":
@@ -445,18 +451,54 @@ def _page(console: Console, game: Game, look: Look, room: int | None) -> Rendera
 
 
 def _map(game: Game, look: Look, room: int | None) -> RenderableType:
+    """Return the map beside the rest: as much of it around the player as there is room for."""
     chosen = -1
     ahead = reachable(game)
     if game.screen == Screen.MAP and look.chosen < len(ahead):
         chosen = ahead[look.chosen]
     lines, here = map_lines(game, chosen)
     if room is not None:
-        room -= _LEGEND_LINES
-        first = max(0, min(here - 2 * room // 3, len(lines) - room))
-        lines = lines[first : first + max(room, _SHORT)]
+        room = max(room - _LEGEND_LINES, _SHORT)
+        first = _around(here, len(lines), room)
+        lines = lines[first : first + room]
+    return Group(*lines, _boss(game), Text("  ".join(LEGEND), "dim"))
+
+
+def _map_page(game: Game, look: Look, room: int | None) -> RenderableType:
+    """Return the map as a page of its own, with its floors, moved to where somebody looks."""
+    lines, here = map_lines(game)
+    # From the boss down, every other line is a floor.
+    numbered = [
+        Text(f"{ROWS + 1 - place // 2:>3} " if place % 2 == 0 else "    ", "dim") + line
+        for place, line in enumerate(lines)
+    ]
+    heading = Text("Map", "bold")
+    if room is not None and room < len(lines):
+        room = max(room, _SHORT)
+        start = _around(here, len(lines), room)
+        first = max(0, min(start + look.scrolled, len(lines) - room))
+        # What goes beyond the ends is forgotten, so that the next key moves it at once.
+        look.scrolled = first - start
+        numbered = numbered[first : first + room]
+        low, high = ROWS + 1 - (first + room - 1) // 2, ROWS + 1 - (first + 1) // 2
+        heading.append(f", floors {low} to {high} of {ROWS + 1}; up and down move it")
+    else:
+        look.scrolled = 0
+    marks = ("( )  where you are", "[ ]  where you can go", *(f" {line}" for line in LEGEND))
+    told = [_boss(game), *(Text(line, "dim") for line in marks)]
+    both = Table.grid(padding=(0, 4, 0, 0))
+    both.add_row(Group(*numbered), Group(*told[: len(numbered)]))
+    return Group(heading, both)
+
+
+def _around(here: int, count: int, room: int) -> int:
+    """Return the first line to show of the map, so that the player's is among them and more is ahead."""
+    return max(0, min(here - 2 * room // 3, count - room))
+
+
+def _boss(game: Game) -> Text:
     boss = Encounter(game.record.encounters.bosses[0])
-    ahead_text = f"boss: {BOSSES.get(boss, spoken(boss))}"
-    return Group(*lines, Text(ahead_text, "red"), Text(LEGEND, "dim"))
+    return Text(f"boss: {BOSSES.get(boss, spoken(boss))}", "red")
 
 
 def _deck(record: Any) -> list[Text]:
