@@ -1,20 +1,24 @@
 """Run the claims and write ``docs/BENCHMARKS.md`` from what was measured.
 
 ``python -m benchmarks`` runs all of them; names choose some, ``--list`` names them, ``--quick`` only tries
-the machinery, with tiny sizes. Only a full run writes the page, unless ``--out`` says where to.
+the machinery, with tiny sizes. Only a full run writes the page, unless ``--out`` says where to. What was
+measured is kept in ``build/benchmarks`` claim by claim, and ``--resume`` goes on with a run that was broken off,
+as long as the commit is the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.measure import ROOT, Result, table
 from ratchet.ledger import provenance
@@ -35,6 +39,7 @@ CLAIMS = (
     "spire_compile",
 )
 PAGE = ROOT / "docs" / "BENCHMARKS.md"
+KEPT = ROOT / "build" / "benchmarks"
 PEERS = ("stable-baselines3", "sb3-contrib", "jax", "gymnax")
 
 
@@ -45,6 +50,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="name the claims and their targets")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--out", type=Path, help="where to write the page")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was broken off"
+    )
     chosen = parser.parse_args()
     unknown = set(chosen.claims) - set(CLAIMS)
     if unknown:
@@ -55,14 +63,19 @@ def main() -> None:
         for name, module in modules.items():
             print(f"{name:16}{module.NAME}: {module.TARGET}")
         return
-    began = time.perf_counter()
-    results: dict[str, tuple[Any, Result, float]] = {}
+    commit, sections = _commit(), []
     for name, module in modules.items():
-        started = time.perf_counter()
-        result = module.measure(quick=chosen.quick)
-        results[name] = (module, result, time.perf_counter() - started)
-        print(_section(*results[name]), flush=True)
-    page = _page(results, time.perf_counter() - began, quick=chosen.quick)
+        kept = _kept(name, commit) if chosen.resume and not chosen.quick else None
+        if kept is None:
+            started = time.perf_counter()
+            result = module.measure(quick=chosen.quick)
+            wall = time.perf_counter() - started
+            kept = _Section(_text(module, result, wall), *_judged(result), wall)
+            if not chosen.quick:
+                _keep(name, commit, kept)
+            print(kept.text, flush=True)
+        sections.append(kept)
+    page = _page(sections, commit, quick=chosen.quick)
     full = not chosen.quick and len(names) == len(CLAIMS)
     if full or chosen.out is not None:
         where = PAGE if chosen.out is None else chosen.out
@@ -70,9 +83,37 @@ def main() -> None:
         print(f"written: {where}")
 
 
-def _page(results: dict[str, tuple[Any, Result, float]], wall: float, *, quick: bool) -> str:
-    rows = [row for _, result, _ in results.values() for row in result.rows]
-    judged = [row.met for row in rows if row.met is not None]
+class _Section(NamedTuple):
+    """A claim on the page: its text, how many of its targets were met of how many, and its seconds."""
+
+    text: str
+    met: int
+    targets: int
+    wall: float
+
+
+def _judged(result: Result) -> tuple[int, int]:
+    judged = [row.met for row in result.rows if row.met is not None]
+    return sum(judged), len(judged)
+
+
+def _keep(name: str, commit: str, section: _Section) -> None:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    said = {"commit": commit, **section._asdict()}
+    (KEPT / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def _kept(name: str, commit: str) -> _Section | None:
+    """Return what an earlier run has measured of a claim, if it was of the same commit."""
+    with suppress(OSError, ValueError):
+        said = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
+        if said.pop("commit") == commit:
+            return _Section(**said)
+    return None
+
+
+def _page(sections: Sequence[_Section], commit: str, *, quick: bool) -> str:
+    met, targets = sum(each.met for each in sections), sum(each.targets for each in sections)
     head = [
         "# Benchmarks",
         (
@@ -82,18 +123,18 @@ def _page(results: dict[str, tuple[Any, Result, float]], wall: float, *, quick: 
             "Ratchet is than the peer; against a target of the form *at most* it is the multiple of the "
             "limit."
         ),
-        f"**{sum(judged)} of {len(judged)} targets met.**",
+        f"**{met} of {targets} targets met.**",
         *(
             ["This was a quick run, to try the machinery: its figures mean nothing."]
             if quick
             else []
         ),
-        _origin(wall),
+        _origin(sum(each.wall for each in sections), commit),
     ]
-    return "\n\n".join([*head, *(_section(*found) for found in results.values())]) + "\n"
+    return "\n\n".join([*head, *(each.text for each in sections)]) + "\n"
 
 
-def _origin(wall: float) -> str:
+def _origin(wall: float, commit: str) -> str:
     machine = provenance.machine()
     memory = int(machine["memory_bytes"] or 0) / (1 << 30)
     versions = provenance.versions()
@@ -102,7 +143,7 @@ def _origin(wall: float) -> str:
             versions[peer] = metadata.version(peer)
     lines = {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "commit": _commit(),
+        "commit": commit,
         "machine": f"{machine['processor']}, {machine['cores_usable']} of {machine['cores']} cores, "
         f"{memory:.0f} GiB, {machine['system']} {machine['architecture']}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
@@ -128,7 +169,7 @@ def _commit() -> str:
     return f"`{found}`" + (", with changes since" if changed.strip() else "")
 
 
-def _section(module: Any, result: Result, wall: float) -> str:
+def _text(module: Any, result: Result, wall: float) -> str:
     name = module.__name__.rpartition(".")[2]
     return "\n\n".join(
         [
