@@ -131,6 +131,52 @@ class Recall(Env):
         return np.zeros(1, dtype=np.float32), reward, over, False, {}
 
 
+CHEST = ((1, 0, None), (0, 0, 0))
+"""Opening a chest (action 0) and closing it, for ever; action 2 before it leaves."""
+
+
+class Maze(Env):
+    """Shows the place where one is, which is the whole state; from there each action leads where the maze says.
+
+    `maze[place][action]` is the next place, or None where that leaves, with reward 1. The seed says where an
+    episode begins. After 400 steps it is broken off.
+    """
+
+    def __init__(self, maze=CHEST):
+        self.observation_space = Discrete(len(maze))
+        self.action_space = Discrete(len(maze[0]))
+        self.maze = maze
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._place, self._left = seed % len(self.maze), 400
+        return self._place, {}
+
+    def step(self, action):
+        self._left -= 1
+        place = self.maze[self._place][action]
+        self._place = self._place if place is None else place
+        return self._place, float(place is None), place is None, self._left == 0, {}
+
+
+class Taught(GymnasiumTask):
+    """`Counting`, and a teacher that is always right because it looks into the environment."""
+
+    @property
+    def teachers(self):
+        return {"heuristic": lambda env: lambda copies: np.array([env.goal(c) for c in copies])}
+
+    def make(self, count):
+        return TaughtVector(self._make_env, count, self.modes, self.name)
+
+
+class TaughtVector(EnvVector):
+    """Lets its environments be looked into."""
+
+    def goal(self, copy):
+        return int(self._envs[copy].unwrapped.goal)
+
+
 class Stuck(Masked):
     """Offers no legal action."""
 
@@ -208,6 +254,10 @@ def make_task():
 
 def make_stretches():
     return Stretches("stretches", Counting)
+
+
+def make_taught():
+    return Taught("taught", Counting)
 
 
 def make_nothing():

@@ -89,9 +89,9 @@ _ROWS = {
     "training_episode_parts": "SELECT trainings.name, training_episode_parts.* "
     "FROM training_episode_parts JOIN trainings ON training_id = id",
     "evaluations": "SELECT run_id, policy_id, task, mode, seed_set, seed_hash, episodes, "
-    "deterministic, status FROM evaluations",
+    "deterministic, stall_after, status FROM evaluations",
     "episodes": "SELECT policy_id, mode, seed_set, seed, return, length, terminated, truncated, "
-    "metrics_json FROM episodes JOIN evaluations ON evaluation_id = evaluations.id",
+    "metrics_json, stalls_broken FROM episodes JOIN evaluations ON evaluation_id = evaluations.id",
     "episode_parts": "SELECT policy_id, mode, seed_set, seed, number, values_json "
     "FROM episode_parts JOIN evaluations ON evaluation_id = evaluations.id",
     "verdicts": "SELECT training_id, accepted, reason, target, bounds_json FROM verdicts",

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from environments import Counting
+from environments import Counting, Taught
 from ratchet.seeding import TRAINING_DOMAIN
 
 SECONDS, COUNT = "SLOWLY_SECONDS", "SLOWLY_COUNT"
@@ -23,3 +23,7 @@ class Slow(Counting):
             with Path(os.environ[COUNT]).open("ab") as file:
                 file.write(b".")
         return super().step(action)
+
+
+def make_taught():
+    return Taught("slowly-taught", Slow)

@@ -52,6 +52,14 @@ def test_the_list_that_chooses_never_meets_the_list_that_reports():
     assert check_evaluation_seeds(iter(selection_seeds(9))) == selection_seeds(9)
 
 
+def test_a_task_with_signed_seeds_has_those_below_zero_as_well():
+    assert check_evaluation_seeds([-5, 0], lowest=-5) == [-5, 0]
+    with pytest.raises(SeedError, match=r"seed -6 is outside -5 …"):
+        check_evaluation_seeds([-6], lowest=-5)
+    with pytest.raises(SeedError, match="is a training seed"):
+        check_evaluation_seeds([TRAINING_DOMAIN], lowest=-5)
+
+
 @pytest.mark.parametrize(
     ("seeds", "says"),
     [

@@ -1,8 +1,9 @@
 """Seeds: one for every episode, in domains that cannot meet.
 
-Training seeds fill ``[2**62, 2**63)`` and evaluation seeds ``[0, 2**62)``; so a training episode
-can never be an evaluation episode, whatever the run seed. Seeds are derived by SHA-256 from what
-names the episode, and not drawn from a generator, so that a restart needs no generator state.
+Training seeds fill ``[2**62, 2**63)`` and evaluation seeds lie below, in ``[0, 2**62)`` (and down to
+``-2**63`` for a task whose seeds are signed words); so a training episode can never be an evaluation
+episode, whatever the run seed. Seeds are derived by SHA-256 from what names the episode, and not drawn
+from a generator, so that a restart needs no generator state.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ def training_seed(run_seed: int, attempt: int, worker: int, episode: int) -> int
     return TRAINING_DOMAIN | derive("episode", run_seed, attempt, worker, episode)
 
 
+def fleet_seed(run_seed: int, writer: int, episode: int) -> int:
+    """Return the seed of one episode that a worker of a fleet plays, in the training domain.
+
+    A writer's number is one process's for good, so that no two processes of a run share an episode.
+    """
+    return TRAINING_DOMAIN | derive("fleet", run_seed, writer, episode)
+
+
 def demonstration_seed(run_seed: int, episode: int) -> int:
     """Return the seed of one episode that a teacher plays, in the training domain."""
     return TRAINING_DOMAIN | derive("demonstration", run_seed, episode)
@@ -53,8 +62,8 @@ def selection_seeds(count: int) -> list[int]:
     return list(range(SELECTION_START, SELECTION_START + count))
 
 
-def check_evaluation_seeds(seeds: Iterable[int]) -> list[int]:
-    """Return the seeds as a list, or refuse them.
+def check_evaluation_seeds(seeds: Iterable[int], lowest: int = 0) -> list[int]:
+    """Return the seeds as a list, or refuse them; `lowest` is the lowest that the task has.
 
     Raises
     ------
@@ -72,8 +81,8 @@ def check_evaluation_seeds(seeds: Iterable[int]) -> list[int]:
         if TRAINING_DOMAIN <= seed < SEED_LIMIT:
             raise SeedError(
                 f"seed {seed} is a training seed (training uses {TRAINING_DOMAIN} and above); "
-                f"evaluation seeds lie in 0 … {TRAINING_DOMAIN - 1}"
+                f"evaluation seeds lie in {lowest} … {TRAINING_DOMAIN - 1}"
             )
-        if not 0 <= seed < TRAINING_DOMAIN:
-            raise SeedError(f"seed {seed} is outside 0 … {TRAINING_DOMAIN - 1}")
+        if not lowest <= seed < TRAINING_DOMAIN:
+            raise SeedError(f"seed {seed} is outside {lowest} … {TRAINING_DOMAIN - 1}")
     return listed

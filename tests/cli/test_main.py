@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import torch
 
+import environments
 import journeys
+import mazes
 import slowly
 from journeys import SMALL_WORDS, command, count, rows
 from ratchet.cli.main import app
@@ -26,7 +28,7 @@ from ratchet.policies.initial import new_policy
 from ratchet.policies.sb3_export import write_sb3
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import TRAINING_DOMAIN
-from ratchet.tasks.cartpole import cartpole_modes
+from ratchet.tasks.cartpole import CartPoleTask, cartpole_modes
 from ratchet.tasks.gymnasium import gymnasium_task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(CUDA|NVIDIA).*:UserWarning")
@@ -35,7 +37,7 @@ TASK = "cartpole-modes"
 TUNE = ["--steps", 300, "--seeds", 12, *SMALL_WORDS]
 COMMANDS = [
     "demo", "run", "train", "finetune", "evaluate", "compare", "inspect", "import", "export",
-    "report", "index", "tasks", "policies", "scopes", "watch",
+    "report", "index", "tasks", "policies", "scopes", "watch", "clone", "fleet", "worker", "replay",
 ]  # fmt: skip
 INTERVAL = {"mean", "low", "high"}
 
@@ -144,7 +146,8 @@ def test_evaluate(ratchet, base):
     words = ["evaluate", base / "policy", TASK, "--seeds", 12]
     status, data, _ = ratchet(*words, "--json")
     assert status == 0
-    assert set(data) == {"policy", "episodes", "metrics", "by_mode"}
+    assert set(data) == {"policy", "episodes", "metrics", "by_mode", "stalls"}
+    assert data["stalls"] == {"after": 0, "broken": 0, "episodes": 0}
     assert data["policy"] == read_checkpoint(base / "policy").id
     assert data["episodes"] == 36
     assert set(data["metrics"]) == {"return", "length"}
@@ -172,6 +175,52 @@ def test_evaluate_those_that_are_built_in(ratchet):
     status, data, _ = ratchet("evaluate", "random", "Pendulum-v1", "--seeds", 2, "--json")
     assert status == 0
     assert set(data["by_mode"]) == {"default"}
+    _, taught, _ = ratchet("evaluate", "heuristic", "environments:make_taught", "--json")
+    assert taught["metrics"]["return"] == taught["metrics"]["length"]
+
+
+@pytest.fixture(scope="module")
+def lazy(tmp_path_factory):
+    """A policy that opens and closes the chest of `environments.Maze` for ever."""
+    task = mazes.maze_task(environments.CHEST)
+    path = tmp_path_factory.mktemp("lazy") / "lazy"
+    publish(mazes.preferring(task, mazes.LAZY).policy, path)
+    return path
+
+
+def test_stalls_are_broken_where_it_is_asked_for(ratchet, lazy):
+    words = ["evaluate", lazy, "environments:Maze", "--seeds", 4]
+    _, data, _ = ratchet(*words, "--json")
+    assert data["stalls"] == {"after": 0, "broken": 0, "episodes": 0}
+    assert data["metrics"]["length"]["mean"] == 400
+    _, data, _ = ratchet(*words, "--stall-after", 3, "--json")
+    assert data["stalls"] == {"after": 3, "broken": 10, "episodes": 4}
+    assert data["metrics"]["return"] == {
+        "mean": 1.0,
+        "low": pytest.approx(0.5101, abs=1e-4),
+        "high": 1.0,
+    }
+    _, _, said = ratchet(*words, "--stall-after", 3)
+    assert "lazy came to a standstill in 4 of 4 episodes; 10 of its actions" in said
+    _, _, said = ratchet("compare", "random", *words[1:], "--stall-after", 3)
+    assert "lazy came to a standstill in 4 of 4 episodes; 10 of its actions" in said
+    assert "random came" not in said
+    _, data, _ = ratchet(*words, "--stall-after", 3, "--sampled", "--json")
+    assert data["stalls"]["after"] == 0
+    with sqlite3.connect("runs/ledger.sqlite") as ledger:
+        found = ledger.execute(
+            "SELECT DISTINCT stall_after, stalls_broken > 0, evaluations.label FROM episodes "
+            "JOIN evaluations ON evaluation_id = id WHERE stall_after > 0"
+        ).fetchall()
+    ledger.close()
+    assert set(found) == {(3, 1, "lazy"), (3, 0, "random")}
+
+
+def test_usual_modes_are_played_where_none_is_named(ratchet, monkeypatch):
+    monkeypatch.setattr(CartPoleTask, "usual_modes", ("1",))
+    words = ["evaluate", "random", TASK, "--seeds", 2, "--json"]
+    assert set(ratchet(*words)[1]["by_mode"]) == {"1"}
+    assert set(ratchet(*words, "--mode", "2")[1]["by_mode"]) == {"2"}
 
 
 def test_a_seed_file(ratchet, tmp_path):
@@ -182,6 +231,12 @@ def test_a_seed_file(ratchet, tmp_path):
     with sqlite3.connect("runs/ledger.sqlite") as ledger:
         assert ledger.execute("SELECT seed FROM episodes ORDER BY seed").fetchall() == [(5,), (7,)]
     ledger.close()
+    _, data, _ = ratchet(*words, "--first", 1)
+    assert data["episodes"] == 1
+    with sqlite3.connect("runs/ledger.sqlite") as ledger:
+        sets = ledger.execute("SELECT DISTINCT seed_set FROM evaluations ORDER BY 1").fetchall()
+    ledger.close()
+    assert sets == [("seeds.txt",), ("seeds.txt, first 1",)]
 
 
 def test_compare(ratchet, base):
@@ -202,9 +257,32 @@ def test_compare(ratchet, base):
         ("policy", "heuristic"),
         ("random", "heuristic"),
     ]
+    assert {name: set(each) for name, each in data["policies"].items()} == {
+        name: {"return", "length"} for name in ("random", "policy", "heuristic")
+    }
+    assert_interval(data["policies"]["policy"]["return"], "kind")
     status, _, said = ratchet(*words)
     assert status == 0
     assert "heuristic is better by" in said
+    assert "3 policies on cartpole-modes, the same 36 episodes" in said
+    assert "return, episode by episode" in said
+    assert "random → heuristic" in said
+
+
+def test_compare_by_a_metric_of_the_task(ratchet, lazy, tmp_path):
+    (tmp_path / "seeds.txt").write_text("\n".join(map(str, range(30))))
+    words = ["compare", "random", "random", "environments:make_stretches", "--metric", "ones"]
+    status, _, said = ratchet(*words, "--seed-file", "seeds.txt", "--first", 25)
+    assert status == 0
+    assert "random → random on stretches, 25 pairs" in said
+    assert "same policy" in said
+    words = ["compare", "random", lazy, lazy, "environments:Maze", "--metric", "length"]
+    status, _, said = ratchet(*words, "--seeds", 9, "--stall-after", 2)
+    assert status == 0
+    assert "length, episode by episode" in said
+    assert "no difference is shown: length changes by" in said
+    assert f"same policy: {lazy} and {lazy} have identical weights" in said
+    assert said.count("came to a standstill in 9 of 9 episodes") == 2
 
 
 def test_a_zip_and_its_import_are_the_same_policy(ratchet, base, tmp_path):
@@ -358,7 +436,7 @@ def test_help_of_every_command(ratchet, name):
     status, _, said = ratchet(name, "--help")
     assert status == 0
     assert f"Usage: ratchet {name}" in said
-    assert "--json" in said or name == "watch"  # it is for eyes
+    assert "--json" in said or name in ("watch", "worker")  # for eyes; until Ctrl-C
 
 
 def test_every_command_is_listed_here():
@@ -415,6 +493,14 @@ def test_brackets_in_a_name_are_no_markup(ratchet, base, tmp_path):
         (["finetune", "BASE/policy", TASK, "--steps", 9, "--device", "nonsense"], "'nonsense'"),
         (["finetune", "BASE/policy", TASK, "--steps", 9, "--device", "cuda:99"], "'cuda:99'"),
         (["evaluate", "heuristic", "Pendulum-v1"], "has no heuristic"),
+        (
+            ["evaluate", "random", TASK, "--first", 5],
+            "--first takes the first seeds of a --seed-file",
+        ),
+        (["evaluate", "random", TASK, "--first", 0], "--first"),
+        (["evaluate", "random", TASK, "--stall-after", 1], "stall_after is 1"),
+        (["evaluate", "random", TASK, "--stall-after", -2], "--stall-after"),
+        (["compare", "random", "random", TASK, "--metric", "floor"], "has no metric 'floor'"),
         (["compare", "random", TASK], "two policies or more"),
         (["run", "sb3-finetunig"], "did you mean 'sb3-finetuning'"),
         (["run", "missing.toml"], "missing.toml"),
@@ -480,10 +566,10 @@ def test_damaged_files(refuses, base, tmp_path):
     [
         ("1\ntwo\n", "line 2: 'two' is not a whole number"),
         ("1\n2.5\n", "line 2: '2.5' is not a whole number"),
-        ("3\n3\n", "holds 3 more than once"),
-        (f"{TRAINING_DOMAIN + 1}\n", "is a training seed"),
-        ("-1\n", "is outside 0"),
-        ("# nothing\n", "the seed list is empty"),
+        ("3\n4\n3\n", "line 3: '3' is the seed of line 1 again"),
+        (f"0\n{TRAINING_DOMAIN + 1}\n", f"line 2: seed {TRAINING_DOMAIN + 1} is a training seed"),
+        ("-1\n", "line 1: seed -1 is outside 0"),
+        ("# nothing\n", "holds no seed"),
         (b"\xff\xfe", "cannot be read"),
         (None, "cannot be read"),
     ],

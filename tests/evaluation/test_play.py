@@ -67,7 +67,7 @@ def test_modes_are_played_apart():
 def test_every_seed_begins_once():
     task = callable_task("environments:Counting")
     environments.seeds_seen.clear()
-    play(task, load_player("random", task, None).chooser, report_seeds(100), "default")
+    play(task, load_player("random", task, None).who, report_seeds(100), "default")
     assert sorted(environments.seeds_seen) == report_seeds(100)
 
 
@@ -149,4 +149,4 @@ def test_parts_that_the_task_does_not_name_are_refused(monkeypatch):
 def test_a_return_that_is_no_number_is_refused():
     task = callable_task("environments:Poisonous")
     with pytest.raises(TaskError, match="seed 0: the return is nan"):
-        play(task, load_player("random", task, None).chooser, [0], "default")
+        play(task, load_player("random", task, None).who, [0], "default")

@@ -109,5 +109,5 @@ def test_the_shadow_sees_what_the_first_has_done_and_got(kinds):
 
 def test_a_chooser_without_a_policy_has_a_shadow_as_well():
     task, actor, mode, seeds = made("cartpole-modes")
-    chance = load_player("random", task, None).chooser
+    chance = load_player("random", task, None).who
     assert 0.0 < agreement(task, chance, actor, seeds, mode) < 1.0

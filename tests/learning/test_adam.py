@@ -53,3 +53,27 @@ def test_begun_anew_it_is_a_new_one():
     used.step(first, gradients[1], rate=0.1, max_norm=1.0)
     fresh.step(second, gradients[1], rate=0.1, max_norm=1.0)
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_a_large_vector_is_the_same_in_two_parts(share):
+    """Against small ones of its own: each parameter is by itself, but for the norm."""
+    rng = np.random.default_rng(3)
+    size = (1 << 18) + 4321
+    learns = np.ones(size, dtype=np.bool_)
+    learns[: int(size * (1 - share))] = False
+    start = rng.normal(0, 1, size).astype(np.float32)
+    large, adam = start.copy(), Adam(learns, epsilon=1e-5)
+    small, places = start.copy(), np.arange(0, size, 1000)
+    reference = Adam(learns[places], epsilon=1e-5)
+    for _ in range(3):
+        gradient = rng.normal(0, 0.1, size).astype(np.float32)
+        norm = adam.step(large, gradient, rate=1e-3, max_norm=1.0)
+        assert norm == pytest.approx(np.linalg.norm(gradient[learns].astype(np.float64)))
+        part = small[places]
+        # With the norm of the whole vector, and not of these alone.
+        scale = min(1.0 / (norm + 1e-6), 1.0)
+        reference.step(part, gradient[places] * np.float32(scale), rate=1e-3, max_norm=np.inf)
+        small[places] = part
+    np.testing.assert_allclose(large[places], small[places], rtol=0, atol=1e-7)
+    np.testing.assert_array_equal(large[~learns], start[~learns])

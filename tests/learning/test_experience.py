@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from playing import played
 from ratchet.learning.config import PPOConfig
-from ratchet.learning.experience import Estimator, explained_variance
+from ratchet.learning.experience import Estimator, experience_of, explained_variance
 from ratchet.policies.network import CompiledNetwork
+from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent import RecurrentNetwork
 from ratchet.policies.recurrent_actor import GateNoise, RecurrentActor
+from ratchet.policies.sparse import WIDE, SparseRows
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import spec_for
 from ratchet.rollout.trajectory import Provenance, Trajectory
@@ -213,3 +216,66 @@ def test_after_a_cut_the_value_is_that_of_going_on():
                     assert advantages[row, column] == pytest.approx(wanted, abs=1e-4)
                     bootstraps += 1
     assert bootstraps >= 3
+
+
+def test_whole_episodes_of_any_length_by_hand():
+    """Values are the network's, not those recorded; what was cut goes on with the value of what followed."""
+    spec = discrete_spec(3, 4)
+    policy, other = random_policy(spec, 1), random_policy(spec, 2)
+    episodes = [
+        played(other, 0, steps=3, masked=True),
+        played(other, 1, steps=1, masked=True, terminated=False),
+        played(other, 2, steps=4, masked=True, terminated=False),
+    ]
+    network, gamma, lam = CompiledNetwork(policy), 0.9, 0.8
+    batch, explained = experience_of(episodes, policy, network, gamma=gamma, lam=lam)
+    wanted, values = [], []
+    for episode in episodes:
+        seen = np.concatenate([episode.observations, episode.final_observation[None]])
+        v = network.values(seen).astype(np.float64)
+        if episode.terminated:
+            v[-1] = 0.0
+        deltas = episode.rewards + gamma * v[1:] - v[:-1]
+        n = len(deltas)
+        wanted += [
+            sum((gamma * lam) ** (later - step) * deltas[later] for later in range(step, n))
+            for step in range(n)
+        ]
+        values += v[:-1].tolist()
+    np.testing.assert_allclose(batch.advantages, wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(batch.values, values, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(batch.returns, np.add(wanted, values), rtol=1e-5, atol=1e-5)
+    returns = np.add(wanted, values)
+    assert explained == pytest.approx(1 - np.var(returns - values) / np.var(returns), rel=1e-4)
+    for name in ("observations", "actions", "masks", "log_probs"):
+        np.testing.assert_array_equal(
+            getattr(batch, name), np.concatenate([getattr(one, name) for one in episodes])
+        )
+
+
+def test_rewards_and_observations_of_episodes_are_the_normalisers():
+    spec = discrete_spec(3, 4)
+    plain = random_policy(spec, 1)
+    normalizer = Normalizer(
+        mean=np.full(3, 0.5), variance=np.full(3, 4.0), return_variance=25.0, epsilon=0.0
+    )
+    policy = Policy(spec=spec, tensors=plain.tensors, normalizer=normalizer)
+    episode = played(plain, 0, steps=4)
+    # Without a trace or a future the return is the reward.
+    batch, _ = experience_of([episode], policy, CompiledNetwork(policy), gamma=1e-9, lam=0.0)
+    np.testing.assert_allclose(batch.observations, (episode.observations - 0.5) / 2, rtol=1e-5)
+    np.testing.assert_allclose(batch.returns, episode.rewards / 5, rtol=1e-4, atol=1e-6)
+
+
+def test_wide_episodes_that_are_mostly_zeros_are_kept_without_them():
+    spec = discrete_spec(WIDE, 4, actor=(8,), critic=(8,))
+    policy = random_policy(spec, 1)
+    episodes = [played(policy, number, density=0.03) for number in range(2)]
+    batch, _ = experience_of(episodes, policy, CompiledNetwork(policy), gamma=0.9, lam=0.9)
+    assert isinstance(batch.observations, SparseRows)
+    order = np.array([3, 11, 0])
+    (part,) = batch.minibatches(order, 5)
+    np.testing.assert_array_equal(
+        part.observations.dense(), np.concatenate([one.observations for one in episodes])[order]
+    )
+    np.testing.assert_array_equal(part.actions, batch.actions[order])

@@ -35,7 +35,9 @@ def start_training(ledger: Ledger, **changes) -> int:
     return ledger.start_training("r1", "mode-2", **(settings | changes))
 
 
-def start_evaluation(ledger: Ledger, policy: str = "base", seeds=SEEDS) -> tuple[int, set[int]]:
+def start_evaluation(
+    ledger: Ledger, policy: str = "base", seeds=SEEDS, stall_after: int = 0
+) -> tuple[int, set[int]]:
     return ledger.start_evaluation(
         "r1",
         policy,
@@ -45,12 +47,13 @@ def start_evaluation(ledger: Ledger, policy: str = "base", seeds=SEEDS) -> tuple
         seeds=seeds,
         seed_set="report-20",
         deterministic=True,
+        stall_after=stall_after,
     )
 
 
 def episode(seed: int, value: float = 1.0, parts=()) -> EpisodeRow:
     return EpisodeRow(
-        seed, value, 10, terminated=True, truncated=False, metrics={"floor": 3}, parts=parts
+        seed, value, 10, terminated=True, truncated=False, metrics={"floor": 3}, parts=tuple(parts)
     )
 
 

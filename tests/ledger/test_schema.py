@@ -7,9 +7,10 @@ import threading
 
 import pytest
 
-from ledger.helpers import episode, filled, laps
+from ledger.helpers import SEEDS, episode, filled, laps, start_evaluation, start_training
 from ratchet.errors import LedgerError
 from ratchet.ledger import Ledger, queries, schema
+from ratchet.ledger.values import seed_hash
 
 
 def test_a_new_file_is_a_wal_ledger_of_this_version(tmp_path):
@@ -54,26 +55,62 @@ def test_an_older_file_gets_the_migrations_that_it_misses(tmp_path, monkeypatch)
         assert ledger.row("PRAGMA user_version")[0] == schema.SCHEMA_VERSION
 
 
-def test_a_ledger_of_version_2_opens(tmp_path, monkeypatch):
-    path = tmp_path / "ledger.sqlite"
-    with monkeypatch.context() as older:
-        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
-        older.setattr(schema, "SCHEMA_VERSION", 2)
-        ledger, training, evaluation = filled(path)
-        with ledger:
-            ledger.write(
-                "INSERT INTO episodes VALUES (?, 3, 1.0, 10, 1, 0, '{\"floor\":3}')", (evaluation,)
-            )
-            ledger.write(
-                "INSERT INTO training_episodes VALUES (?, 0, 0, 0, 9, NULL, 1.0, 4)", (training,)
-            )
+@pytest.fixture
+def older(tmp_path, monkeypatch):
+    """Make a ledger as it was at a version, with a training and an evaluation of three episodes."""
+
+    def make(version):
+        path = tmp_path / "ledger.sqlite"
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
+            patch.setattr(schema, "SCHEMA_VERSION", version)
+            with Ledger.open(path) as ledger:
+                ledger.start_run("r1", name="first", kind="finetune", seed=7)
+                ledger.add_policy("base", spec={}, parameter_count=9155)
+                training = start_training(ledger)
+                ledger.write(
+                    "INSERT INTO evaluations VALUES "
+                    "(5, 'r1', 'base', 'before', 'cartpole-modes', '2', 'report-20', ?, 20, 1, 'running', 2.5)",
+                    (seed_hash(SEEDS),),
+                )
+                ledger.write("INSERT INTO episodes VALUES (5, 3, 1.0, 10, 1, 0, '{\"floor\":3}')")
+                if version == 2:
+                    ledger.write(
+                        "INSERT INTO training_episodes VALUES (?, 0, 0, 0, 9, NULL, 1.0, 4)",
+                        (training,),
+                    )
+                else:
+                    ledger.write("INSERT INTO episode_parts VALUES (5, 3, 0, '{\"lap\":1}')")
+        return path, training
+
+    return make
+
+
+def test_a_ledger_of_version_2_opens(older):
+    path, training = older(2)
     with Ledger.open(path) as ledger:
         assert ledger.row("PRAGMA user_version")[0] == schema.SCHEMA_VERSION
-        ledger.add_episodes(evaluation, [episode(3, parts=laps(1)), episode(4, parts=laps(1))])
-        assert queries.episodes(ledger, evaluation) == [episode(3), episode(4, parts=laps(1))]
+        ledger.add_episodes(5, [episode(3, parts=laps(1)), episode(4, parts=laps(1))])
+        assert queries.episodes(ledger, 5) == [episode(3), episode(4, parts=laps(1))]
         held = queries.training_episodes(ledger, training)
         assert (held.lengths.tolist(), held.metrics) == ([4], {})
         assert not ledger.rows("PRAGMA foreign_key_check")
+
+
+def test_an_evaluation_of_version_3_goes_on_and_broke_no_stalls(older):
+    path, _ = older(3)
+    with Ledger.open(path) as ledger:
+        assert start_evaluation(ledger) == (5, {3})
+        (found,) = queries.evaluations(ledger, "r1")
+        assert (found.stall_after, found.wall_seconds, found.done) == (0, 2.5, 1)
+        assert queries.episodes(ledger, 5) == [episode(3, parts=[{"lap": 1}])]
+        again, done = start_evaluation(ledger, stall_after=3)
+        assert (again != 5, done) == (True, set())
+        ledger.add_episodes(again, [episode(3)._replace(stalls_broken=7)])
+        assert queries.episodes(ledger, again)[0].stalls_broken == 7
+        assert not ledger.rows("PRAGMA foreign_key_check")
+        with pytest.raises(LedgerError):
+            ledger.write("INSERT INTO episodes VALUES (99, 3, 1.0, 10, 1, 0, '{}', 0)")
 
 
 def test_a_migration_that_fails_leaves_the_file_at_its_version(tmp_path, monkeypatch):

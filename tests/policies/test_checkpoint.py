@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -343,3 +344,33 @@ checkpoint.publish(invented(), Path(sys.argv[1]) / "one", state=STATE)
     assert outcomes[0] is False
     assert outcomes[-1] is True
     assert len(outcomes) >= 7
+
+
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=5),
+        st.tuples(
+            st.sampled_from(
+                ["f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", ">f4"]
+            ),
+            st.lists(st.integers(0, 3), max_size=3),
+        ),
+        max_size=5,
+    )
+)
+def test_arrays_are_written_as_the_library_reads_them(wanted):
+    rng = np.random.default_rng(0)
+    arrays = {
+        name: rng.integers(0, 2, shape).astype(kind).T for name, (kind, shape) in wanted.items()
+    }
+    read = safetensors.numpy.load(checkpoint._pack(arrays))
+    assert read.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype.newbyteorder("=")
+        assert read[name].shape == array.shape
+        np.testing.assert_array_equal(read[name], array)
+
+
+def test_an_array_of_an_odd_type_is_refused():
+    with pytest.raises(PolicyError, match="array x is complex128, which a checkpoint cannot hold"):
+        checkpoint._pack({"x": np.zeros(2, dtype=complex)})

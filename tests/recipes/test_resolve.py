@@ -103,7 +103,7 @@ def test_a_damaged_checkpoint_names_the_last_good_one(root):
 def test_who_plays(root):
     for name in ("random", "heuristic"):
         player = load_player(name, TASK, root)
-        assert (player.label, player.policy, player.chooser.id) == (name, None, name)
+        assert (player.label, player.policy, player.who.id) == (name, None, name)
     assert load_player("one@best", TASK, root).policy.id == FIRST.id
     with pytest.raises(PolicyError, match="'Pendulum-v1' has no heuristic"):
         load_player("heuristic", gymnasium_task("Pendulum-v1"), root)
@@ -119,16 +119,16 @@ def test_random_is_uniform_over_what_is_legal():
         choice = chooser.act(seen, masks, seeds, steps, deterministic=True, state=memory)
         return choice.executed
 
-    discrete = load_player("random", TASK, None).chooser
+    discrete = load_player("random", TASK, None).who
     assert discrete.memory == 0
     assert 0.45 < executed(discrete).mean() < 0.55
     masks = np.tile([True, False], (4000, 1))
     assert not executed(discrete, masks).any()
     with pytest.raises(PolicyError, match="no legal action"):
         executed(discrete, ~masks & masks)
-    offset = load_player("random", callable_task("environments:Offset"), None).chooser
+    offset = load_player("random", callable_task("environments:Offset"), None).who
     assert set(executed(offset)) == {5, 6, 7}
-    box = load_player("random", gymnasium_task("Pendulum-v1"), None).chooser
+    box = load_player("random", gymnasium_task("Pendulum-v1"), None).who
     torques = executed(box)
     assert -2.0 <= torques.min() < -1.9
     assert 1.9 < torques.max() <= 2.0

@@ -19,6 +19,7 @@ def test_what_ships_is_what_the_write_up_says():
         "few-shot",
         "forgetting",
         "interventions",
+        "parallel-ppo",
         "parameter-matched",
         NAME,
         "test-time-adaptation",

@@ -95,8 +95,11 @@ def held(root):
         return {row.seed for row in queries.episodes(ledger, one.id)}
 
 
-def test_a_killed_evaluation_holds_every_seed_once(tmp_path):
-    words = ["evaluate", "random", "slowly:Slow", "--seeds", 300, "--name", "one", "--json"]
+@pytest.mark.parametrize(
+    "played", [("random", "slowly:Slow"), ("heuristic", "slowly:make_taught")], ids=" ".join
+)
+def test_a_killed_evaluation_holds_every_seed_once(tmp_path, played):
+    words = ["evaluate", *played, "--seeds", 300, "--name", "one", "--json"]
     process = journeys.start(*words, cwd=tmp_path, **{slowly.SECONDS: "0.002"})
     root = tmp_path / "runs"
     journeys.wait_for(lambda: count(root, "episodes") > 0, process)

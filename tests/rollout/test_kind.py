@@ -15,7 +15,7 @@ def test_the_kind_of_a_task():
     task = cartpole_modes()
     hashed = task_hash(task)
     assert kind_of(task, run="r", masked=False) == EpisodeKind(
-        run="r", task="cartpole-modes", task_hash=hashed, observation=4
+        run="r", task="cartpole-modes", task_hash=hashed, observation=4, choices=2
     )
     assert kind_of(task, run="r", masked=True).masked == 2
     assert kind_of(gymnasium_task("Pendulum-v1"), run="r", masked=True).action == (1,)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ratchet.cli import options
 from ratchet.cli.output import emit, say, table, watching
+
+if TYPE_CHECKING:
+    from ratchet.recipes.fleet import FleetView
+
+
+_DEMO = (
+    ("sb3-finetuning", "demo"),
+    ("test-time-adaptation", "demo-adaptation"),
+    ("parallel-ppo", "demo-fleet"),
+)
+"""Each recipe of the demo, and what its run is called."""
 
 
 def run(
@@ -48,16 +61,21 @@ def _run(
     """Run an experiment; return the name of its run."""
     import os
 
-    from ratchet.recipes import laboratory, sb3_finetuning
+    from ratchet.cli.page import fleet_page
+    from ratchet.recipes import laboratory, parallel, sb3_finetuning
     from ratchet.recipes.schema import read_claims, read_recipe
     from ratchet.recipes.session import open_session, run_name
     from ratchet.recipes.study import Study
 
     read = read_recipe(recipe, settings or [], quick=quick)
-    prepared: laboratory.PreparedStudy | sb3_finetuning.Prepared
+    prepared: laboratory.PreparedStudy | parallel.PreparedLoop | sb3_finetuning.Prepared
     if isinstance(read, Study):
         processes = (os.cpu_count() or 1) if workers is None else workers
         prepared = laboratory.prepare_study(read, read_claims(read), processes)
+    elif isinstance(read, parallel.ParallelRecipe):
+        if workers is not None:
+            read = read.model_copy(update={"workers": workers})
+        prepared = parallel.prepare_loop(read, read_claims(read))
     else:
         prepared = sb3_finetuning.prepare(read, root)
     chosen = run_name(root, name, read.recipe, resume=resume)
@@ -76,23 +94,32 @@ def _run(
     ):
         if isinstance(prepared, laboratory.PreparedStudy):
             laboratory.run_study(session, prepared)
+        elif isinstance(prepared, parallel.PreparedLoop):
+
+            @contextmanager
+            def show(view: Callable[[], FleetView]) -> Iterator[None]:
+                with watcher.giving_way(), fleet_page(view):
+                    yield
+
+            parallel.run_loop(session, prepared, show)
         else:
             sb3_finetuning.run(session, prepared)
     return chosen
 
 
 def demo(root: options.Root = options.DEFAULT_ROOT, as_json: options.Json = False) -> None:
-    """Fine-tune a policy on every mode, adapt another at test time, and report both; a few minutes."""
+    """Fine-tune on every mode, adapt at test time, let a fleet learn a long game, and report it; a few minutes."""
     from ratchet.recipes.session import free_name
 
     runs = []
-    for recipe, stem in (("sb3-finetuning", "demo"), ("test-time-adaptation", "demo-adaptation")):
+    for recipe, stem in _DEMO:
         runs.append(free_name(root, stem))
         _run(recipe, quick=True, name=runs[-1], root=root)
         if not as_json:
             report(runs[-1], root=root)
     if as_json:
-        emit(_reported(runs[0], root) | {"adaptation": _reported(runs[1], root)})
+        more = {"adaptation": _reported(runs[1], root), "fleet": _reported(runs[2], root)}
+        emit(_reported(runs[0], root) | more)
 
 
 def report(

@@ -88,12 +88,18 @@ def inspect(
 
 
 def _network(spec: Spec) -> str:
-    from ratchet.policies.spec import PolicySpec
+    from ratchet.policies.spec import EntitySpec, PolicySpec
 
     if isinstance(spec, PolicySpec):
         return (
             f"shared {list(spec.shared)}, actor {list(spec.actor)}, critic {list(spec.critic)}, "
             f"{spec.activation}"
+        )
+    if isinstance(spec, EntitySpec):
+        return (
+            f"entities ({', '.join(one.name for one in spec.entities.sets)}) of width {spec.width}, "
+            f"{spec.blocks} blocks of attention, hidden {list(spec.hidden)}, "
+            f"critic {list(spec.critic)}, {spec.activation}"
         )
     bank = f", {spec.slots} slots (temperature {spec.temperature:g})" if spec.slots else ""
     return f"with previous action and reward, GRU of {spec.width}{bank}"

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ratchet.cli import catalogue, evidence, experiments, files, learn, watching
+from ratchet.cli import catalogue, cloning, evidence, experiments, files, fleet, learn, watching
 from ratchet.cli.output import emit, people
 from ratchet.errors import InputError, RatchetError
 
@@ -54,8 +54,12 @@ def _options(
 
 app.command()(experiments.demo)
 app.command()(experiments.run)
+app.command()(cloning.clone)
 app.command()(learn.train)
 app.command()(learn.finetune)
+app.command()(fleet.fleet)
+app.command()(fleet.worker)
+app.command()(fleet.replay)
 app.command()(evidence.evaluate)
 app.command()(evidence.compare)
 app.command()(watching.watch)
@@ -108,7 +112,16 @@ def _refuse(message: str, words: Sequence[str]) -> int:
 def _interrupted(words: Sequence[str]) -> None:
     name = None
     session = sys.modules.get("ratchet.recipes.session")  # one that is not loaded began nothing
-    if session and words[0] in {"run", "demo", "train", "finetune", "evaluate", "compare"}:
+    if session and words[0] in {
+        "run",
+        "demo",
+        "clone",
+        "train",
+        "finetune",
+        "fleet",
+        "evaluate",
+        "compare",
+    }:
         name = session.last_opened()
     if name is None:
         people.print("interrupted; no run was begun", style="yellow")

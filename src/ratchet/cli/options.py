@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ratchet.errors import BudgetError, RecipeError, SeedError, TaskError, did_you_mean
+from ratchet.errors import BudgetError, RecipeError, TaskError, did_you_mean
 
 Root = Annotated[Path, typer.Option(help="Where runs and the ledger are.", envvar="RATCHET_ROOT")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last, on stdout.")]
@@ -17,6 +17,9 @@ Name = Annotated[str | None, typer.Option(help="Name of the run; a free one if n
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run of that --name.")]
 Seed = Annotated[int, typer.Option(min=0, help="The run's seed, from which all others follow.")]
 Mode = Annotated[str | None, typer.Option(help="Mode of the task; all of them if not given.")]
+PlayedMode = Annotated[
+    str | None, typer.Option("--mode", help="Mode of the task; its usual ones if not given.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,40 +47,24 @@ Build = Annotated[
     str, typer.Option("--policy", help="What to train: a name that `ratchet policies` lists.")
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="Evaluation seeds per mode: 0, 1, 2, …")]
-SeedFile = Annotated[Path | None, typer.Option(help="A file of seeds, one a line, instead.")]
+SeedFile = Annotated[
+    Path | None, typer.Option(help="A file of seeds instead, one a line, as the task writes them.")
+]
+First = Annotated[int | None, typer.Option(min=1, help="Only the first so many of --seed-file.")]
+StallAfter = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="From which time at one observation a greedy policy tries another action; "
+        "0: never; the task's own if not given.",
+    ),
+]
 Sampled = Annotated[
     bool, typer.Option("--sampled", help="Sample actions instead of the likeliest ones.")
 ]
 Device = Annotated[str, typer.Option(help="Where to learn: cpu, cuda, cuda:1, …")]
 
 DEFAULT_ROOT = Path("runs")
-
-
-def read_seed_file(path: Path) -> list[int]:
-    """Return the seeds of a file: one whole number a line, ``#`` begins a comment.
-
-    Raises
-    ------
-    SeedError
-        If the file cannot be read or a line is not a whole number.
-
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SeedError(f"seed file {path} cannot be read: {error}") from error
-    seeds = []
-    for number, line in enumerate(lines, start=1):
-        text = line.partition("#")[0].strip()
-        if not text:
-            continue
-        try:
-            seeds.append(int(text))
-        except ValueError as error:
-            raise SeedError(
-                f"seed file {path}, line {number}: {text!r} is not a whole number"
-            ) from error
-    return seeds
 
 
 @dataclass(frozen=True)
@@ -145,7 +132,7 @@ def task_with(
 
 
 def chosen_modes(task: Any, mode: str | None) -> list[str]:
-    """Return the names of the modes to play.
+    """Return the names of the modes to play: the one named, else the task's usual ones, else all.
 
     Raises
     ------
@@ -154,7 +141,7 @@ def chosen_modes(task: Any, mode: str | None) -> list[str]:
 
     """
     if mode is None:
-        return [each.name for each in task.modes]
+        return list(task.usual_modes) or [each.name for each in task.modes]
     task.mode_index(mode)
     return [mode]
 

@@ -47,6 +47,15 @@ class Watcher:
         if self._stage is not None:
             self._bars.advance(self._stage, amount)
 
+    @contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """Leave the terminal to another live display for a while; notes are still printed."""
+        self._bars.stop()
+        try:
+            yield
+        finally:
+            self._bars.start()
+
     def note(self, text: str) -> None:
         """Say a sentence above the bars."""
         self._bars.console.print(text, style="dim", markup=False)
@@ -74,6 +83,17 @@ def brief(value: Any, style: Any = "number") -> str:
     from ratchet.report.tables import interval
 
     return interval(value, style, 0 if abs(value.estimate) >= 100 else 1)
+
+
+def estimated(value: Any, *, signed: bool = False) -> str:
+    """Return an `Estimate`: a rate in percent, a mean with as many digits as its size leaves room for."""
+    from ratchet.report.tables import interval
+
+    size = abs(value.interval.estimate)
+    if value.kind == "rate":
+        return interval(value.interval, "signed_percent" if signed else "percent")
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2
+    return interval(value.interval, "signed" if signed else "number", digits)
 
 
 def plain(value: Any) -> Any:

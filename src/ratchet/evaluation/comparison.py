@@ -20,6 +20,7 @@ from ratchet.errors import InputError, SeedError
 from ratchet.evaluation.statistics import (
     FloatArray,
     Interval,
+    checked,
     checked_pairs,
     mean_interval,
     paired_difference,
@@ -47,6 +48,15 @@ class Episodes:
     def of_seeds(cls, metric: str, values: Mapping[int, float]) -> Episodes:
         """Return the episodes of a mapping seed → value of one metric, in the mapping's order."""
         return cls(list(values), {metric: list(values.values())})
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the episodes of one policy say of a metric."""
+
+    kind: str
+    """"rate" (Wilson's interval) or "mean" (BCa's)."""
+    interval: Interval
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,21 @@ def newcombe_difference(before: ArrayLike, after: ArrayLike, confidence: float =
     low = difference - distance(b.estimate - b.low, a.high - a.estimate)
     high = difference + distance(b.high - b.estimate, a.estimate - a.low)
     return Interval(difference, max(low, -1.0), min(high, 1.0))
+
+
+def estimates(values: Sequence[ArrayLike], confidence: float = 0.95) -> list[Estimate]:
+    """Return what each policy's episodes say of one metric: a rate where all values of all are 0 or 1, else a mean.
+
+    Raises
+    ------
+    InputError
+        If data are empty or not finite, or `confidence` is not between 0 and 1.
+
+    """
+    arrays = [checked(each) for each in values]
+    if _is_rate(*arrays):
+        return [Estimate("rate", wilson(int(x.sum()), len(x), confidence)) for x in arrays]
+    return [Estimate("mean", mean_interval(x, confidence)) for x in arrays]
 
 
 def compare_episodes(
@@ -222,16 +247,12 @@ def _compare(
     first, second = checked_pairs(before, after)
     if len(first) != seeds:
         raise SeedError(f"metric {name!r} has {len(first)} values for {seeds} seeds")
-    rate = _is_rate(first, second)
-
-    def one(x: FloatArray) -> Interval:
-        return wilson(int(x.sum()), seeds, confidence) if rate else mean_interval(x, confidence)
-
-    difference = newcombe_difference if rate else paired_difference
+    old, new = estimates([first, second], confidence)
+    difference = newcombe_difference if old.kind == "rate" else paired_difference
     return MetricComparison(
-        kind="rate" if rate else "mean",
-        before=one(first),
-        after=one(second),
+        kind=old.kind,
+        before=old.interval,
+        after=new.interval,
         difference=difference(first, second, confidence),
         probability_of_improvement=probability_of_improvement(first, second, confidence),
         equal=int(np.count_nonzero(first == second)),

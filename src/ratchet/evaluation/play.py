@@ -1,7 +1,7 @@
 """Playing an evaluation: a list of seeds, one episode each, in one mode.
 
 Every seed is played once and nothing resets itself. Episodes run side by side, and each is what it would
-be alone: environments do not know each other, and a chooser decides each row by itself.
+be alone: environments do not know each other, and an agent decides each copy by itself.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import TaskError
-from ratchet.policies.actor import Choice, Chooser
+from ratchet.evaluation.agents import Agent, Who, agent_for, most_copies
+from ratchet.evaluation.stalls import StallBreaker
+from ratchet.policies.actor import Choice
 from ratchet.tasks.ending import Parts, read_metrics, read_parts
-from ratchet.tasks.task import Task
+from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray, Task
+
+OnEpisodes = Callable[[Sequence["Episode"]], None]
+OnActions = Callable[[IntArray, NDArray[Any]], None]
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One finished evaluation episode."""
+    """One finished evaluation episode; `stalls_broken` is how often the stall-breaker acted in it."""
 
     seed: int
     episode_return: float
@@ -30,20 +35,39 @@ class Episode:
     truncated: bool
     metrics: dict[str, float] = field(default_factory=dict)
     parts: Parts = ()
+    stalls_broken: int = 0
 
 
 def play(
     task: Task,
-    chooser: Chooser,
+    who: Who,
     seeds: Sequence[int],
     mode: str,
     *,
     deterministic: bool = True,
-    on_episodes: Callable[[Sequence[Episode]], None] = lambda _: None,
+    stall_after: int = 0,
+    on_episodes: OnEpisodes = lambda _: None,
+    on_actions: OnActions = lambda _copies, _actions: None,
 ) -> list[Episode]:
     """Play one episode a seed; return them in the order of the seeds.
 
-    `on_episodes` is told of episodes as they end.
+    Parameters
+    ----------
+    task, mode
+        What is played.
+    who
+        A policy's actor or another chooser, or one of the task's teachers.
+    seeds
+        Signed 64-bit numbers, none twice.
+    deterministic
+        Whether a policy takes its likeliest action, or samples.
+    stall_after
+        The how-many-eth time at one observation from which a greedy policy tries another action there
+        (`ratchet.evaluation.stalls`); 0: never. Only for who heeds masks.
+    on_episodes
+        Is told of episodes as they end.
+    on_actions
+        Is told of actions before they are taken: the numbers of the copies, and what each will do.
 
     Raises
     ------
@@ -51,33 +75,63 @@ def play(
         If an episode's return is not a finite number, or its parts are not as the task names them.
 
     """
-    copies = min(len(seeds), task.side_by_side)
+    return _play(
+        task,
+        lambda env: agent_for(task, who, env),
+        most_copies(task, who),
+        seeds,
+        mode,
+        deterministic=deterministic,
+        stall_after=stall_after if deterministic else 0,
+        on_episodes=on_episodes,
+        on_actions=on_actions,
+    )
+
+
+def _play(
+    task: Task,
+    seat: Callable[[EpisodeVectorEnv], Agent],
+    most: int,
+    seeds: Sequence[int],
+    mode: str,
+    *,
+    deterministic: bool,
+    stall_after: int,
+    on_episodes: OnEpisodes = lambda _: None,
+    on_actions: OnActions = lambda _copies, _actions: None,
+) -> list[Episode]:
+    copies = min(len(seeds), most)
     env = task.make(copies)
+    agent = seat(env)
+    breaker = StallBreaker(agent, env, stall_after) if stall_after else None
+    agent = breaker or agent
     index = task.mode_index(mode)
     order = np.arange(copies)
-    current = np.array([int(s) for s in seeds[:copies]], dtype=np.uint64)
+    current = np.array([int(s) for s in seeds[:copies]], dtype=np.int64)
+    noise = current.view(np.uint64)
     env.begin(order, [int(s) for s in current], np.full(copies, index))
+    agent.begin(order)
     waiting = copies
     steps = np.zeros(copies, dtype=np.int64)
     returns = np.zeros(copies)
-    memory = np.zeros((copies, chooser.memory), dtype=np.float32)
     done: dict[int, Episode] = {}
     executed: NDArray[Any] | None = None
     while env.live.any():
         rows = np.flatnonzero(env.live)
-        seen = np.ascontiguousarray(env.observations[rows])
-        masks = None if env.masks is None else env.masks[rows]
-        state = memory[rows]
-        choice = chooser.act(
-            seen, masks, current[rows], steps[rows], deterministic=deterministic, state=state
+        choice = agent.choose(
+            rows,
+            np.ascontiguousarray(env.observations[rows]),
+            None if env.masks is None else env.masks[rows],
+            noise[rows],
+            steps[rows],
+            deterministic=deterministic,
         )
         if executed is None:
             executed = np.zeros((copies, *choice.executed.shape[1:]), dtype=choice.executed.dtype)
         executed[rows] = choice.executed
+        on_actions(rows, choice.executed)
         _, rewards, terminated, truncated, info = env.step(executed)
-        if chooser.memory:
-            state[:, -1] = rewards[rows]
-            memory[rows] = state
+        agent.told(rows, rewards[rows])
         returns += rewards
         steps[rows] += 1
         ended = np.flatnonzero(terminated | truncated)
@@ -98,6 +152,7 @@ def play(
                 truncated=bool(truncated[copy]),
                 metrics=read_metrics(info, int(copy)),
                 parts=read_parts(task, info, int(copy)),
+                stalls_broken=int(breaker.broken[copy]) if breaker else 0,
             )
             finished.append(episode)
             done[episode.seed] = episode
@@ -110,54 +165,64 @@ def play(
             env.begin(again, following, np.full(len(again), index))
         steps[ended] = 0
         returns[ended] = 0.0
-        memory[ended] = 0.0
+        agent.begin(ended)
     env.close()
     return [done[int(seed)] for seed in seeds]
 
 
 class _Shadow:
-    """Plays as the first chooser, and counts how often the second would do the same."""
+    """Plays as the first agent, and counts how often the second would do the same."""
 
-    def __init__(self, first: Chooser, second: Chooser) -> None:
-        self.id = first.id
-        # Each has its own state; a chooser that remembers has the reward in its last column.
-        self.memory = first.memory + second.memory
+    def __init__(self, first: Agent, second: Agent) -> None:
         self._first, self._second = first, second
         self.same = self.total = 0
 
-    def act(
+    def begin(self, copies: IntArray) -> None:
+        self._first.begin(copies)
+        self._second.begin(copies)
+
+    def choose(
         self,
-        observations: NDArray[np.float32],
-        masks: NDArray[np.bool_] | None,
+        copies: IntArray,
+        observations: FloatArray,
+        masks: BoolArray | None,
         seeds: NDArray[np.uint64],
-        steps: NDArray[np.int64],
+        steps: IntArray,
         *,
         deterministic: bool,
-        state: NDArray[np.float32],
     ) -> Choice:
-        """Choose as the first; the second sees what the first has done."""
-        mine = state[:, : self._first.memory].copy()
-        other = state[:, self._first.memory :].copy()
-        if self._first.memory and self._second.memory:
-            mine[:, -1] = other[:, -1]
-        given = (observations, masks, seeds, steps)
-        choice = self._first.act(*given, deterministic=deterministic, state=mine)
-        shadow = self._second.act(*given, deterministic=deterministic, state=other)
-        self._second.remember(other, choice.actions)
-        state[:] = np.concatenate([mine, other], axis=1)
+        given = (copies, observations, masks, seeds, steps)
+        choice = self._first.choose(*given, deterministic=deterministic)
+        shadow = self._second.choose(*given, deterministic=deterministic)
+        # The second sees what the first has done.
+        self._second.follow(copies, choice.actions)
         equal = shadow.executed == choice.executed
         self.same += int(equal.reshape(len(equal), -1).all(axis=1).sum())
         self.total += len(equal)
         return choice
 
-    def remember(self, state: NDArray[np.float32], actions: NDArray[Any]) -> None:
-        """Do nothing: both have put the actions into their states."""
+    def follow(self, copies: IntArray, actions: NDArray[Any]) -> None:
+        self._first.follow(copies, actions)
+        self._second.follow(copies, actions)
+
+    def told(self, copies: IntArray, rewards: FloatArray) -> None:
+        self._first.told(copies, rewards)
+        self._second.told(copies, rewards)
 
 
 def agreement(
-    task: Task, first: Chooser, second: Chooser, seeds: Sequence[int], mode: str
+    task: Task, first: Who, second: Who, seeds: Sequence[int], mode: str, *, stall_after: int = 0
 ) -> float:
-    """Return the fraction of states, on the first's own way, where both greedily do the same."""
-    both = _Shadow(first, second)
-    play(task, both, seeds, mode, deterministic=True)
-    return both.same / both.total
+    """Return the fraction of states, on the first's own way, where both greedily do the same.
+
+    Where a stall of the first is broken, both are asked without the actions that are set aside.
+    """
+    shadows: list[_Shadow] = []
+
+    def seat(env: EpisodeVectorEnv) -> Agent:
+        shadows.append(_Shadow(agent_for(task, first, env), agent_for(task, second, env)))
+        return shadows[0]
+
+    most = most_copies(task, first, second)
+    _play(task, seat, most, seeds, mode, deterministic=True, stall_after=stall_after)
+    return shadows[0].same / shadows[0].total

@@ -1,11 +1,14 @@
 """Adam over one flat vector (Kingma and Ba 2015), with a clipped gradient norm and a frozen part.
 
-A frozen parameter is not touched: not its value, not its moments, and not the norm.
+Invariants: a frozen parameter is not touched: not its value, not its moments, and not the norm. A large vector
+is always worked on in the same two parts, so results do not depend on how many processors there are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,21 +18,26 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 _BETA_1, _BETA_2 = 0.9, 0.999
 
+_LARGE = 1 << 18
+"""Parameters from which on two threads are worth their hand-over."""
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _norm(gradient: Any, learns: Any) -> Any:
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _squares(gradient: Any, spans: Any) -> Any:
+    # `reassoc` lets each lane of a vector register have a sum of its own.
     total = 0.0
-    for i in range(gradient.size):
-        if learns[i]:
-            total += np.float64(gradient[i]) * np.float64(gradient[i])
-    return math.sqrt(total)
+    for s in range(len(spans)):
+        part = gradient[spans[s, 0] : spans[s, 1]]
+        for i in range(part.size):
+            total += np.float64(part[i]) * np.float64(part[i])
+    return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step(
     parameters: Any,
     gradient: Any,
-    learns: Any,
+    spans: Any,
     first: Any,
     second: Any,
     scale: Any,
@@ -39,23 +47,57 @@ def _step(
 ) -> None:
     b1, b2 = np.float32(_BETA_1), np.float32(_BETA_2)
     c1, c2 = np.float32(1.0 - _BETA_1), np.float32(1.0 - _BETA_2)
-    for i in range(parameters.size):
-        if learns[i]:
-            g = gradient[i] * scale
-            first[i] = b1 * first[i] + c1 * g
-            second[i] = b2 * second[i] + c2 * g * g
-            parameters[i] -= rate * first[i] / (np.float32(math.sqrt(second[i])) / root + epsilon)
+    for s in range(len(spans)):
+        low, high = spans[s, 0], spans[s, 1]
+        p, d = parameters[low:high], gradient[low:high]
+        m, v = first[low:high], second[low:high]
+        for i in range(p.size):
+            g = d[i] * scale
+            m[i] = b1 * m[i] + c1 * g
+            v[i] = b2 * v[i] + c2 * g * g
+            p[i] -= rate * m[i] / (np.float32(math.sqrt(v[i])) / root + epsilon)
+
+
+def _spans(learns: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return where the parameters that learn lie, as ``(k, 2)`` firsts and ends."""
+    edges = np.flatnonzero(np.diff(learns, prepend=False, append=False))
+    return edges.reshape(-1, 2)
+
+
+def _parts(learns: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Return the spans in one part, or in two of about one size if they are large."""
+    spans = _spans(learns)
+    sizes = np.diff(spans, axis=1).ravel()
+    half = int(sizes.sum()) // 2
+    if 2 * half < _LARGE:
+        return [spans]
+    # The span that the middle lies in is cut there.
+    at = int(np.searchsorted(np.cumsum(sizes), half, side="right"))
+    cut = spans[at, 0] + half - int(sizes[:at].sum())
+    first = np.concatenate([spans[:at], [[spans[at, 0], cut]]])
+    return [first, np.concatenate([[[cut, spans[at, 1]]], spans[at + 1 :]])]
 
 
 class Adam:
     """The optimizer's state: moments ``(size,)`` and the number of steps taken."""
 
     def __init__(self, learns: NDArray[np.bool_], *, epsilon: float) -> None:
-        self.learns = learns
         self.epsilon = epsilon
         self.first = np.zeros(learns.size, dtype=np.float32)
         self.second = np.zeros(learns.size, dtype=np.float32)
         self.steps = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self.learns = learns
+
+    @property
+    def learns(self) -> NDArray[np.bool_]:
+        """Which parameters learn ``(size,)``; to set it is to say so anew."""
+        return self._learns
+
+    @learns.setter
+    def learns(self, learns: NDArray[np.bool_]) -> None:
+        self._learns = learns
+        self._parts = _parts(learns)
 
     def begin_anew(self) -> None:
         """Forget the moments, so that what learns from now on gets Adam's corrected first steps."""
@@ -65,17 +107,26 @@ class Adam:
         self, parameters: FloatArray, gradient: FloatArray, *, rate: float, max_norm: float
     ) -> float:
         """Move `parameters` in place; return the gradient's norm before clipping."""
-        norm = float(_norm(gradient, self.learns))
+        norm = math.sqrt(sum(self._in_parts(lambda spans: _squares(gradient, spans))))
         self.steps += 1
-        _step(
-            parameters,
-            gradient,
-            self.learns,
-            self.first,
-            self.second,
-            np.float32(min(max_norm / (norm + 1e-6), 1.0)),
+        scale = np.float32(min(max_norm / (norm + 1e-6), 1.0))
+        rest = (
             np.float32(rate / (1.0 - _BETA_1**self.steps)),
             np.float32(math.sqrt(1.0 - _BETA_2**self.steps)),
             np.float32(self.epsilon),
         )
+
+        def move(spans: NDArray[np.int64]) -> None:
+            _step(parameters, gradient, spans, self.first, self.second, scale, *rest)
+
+        self._in_parts(move)
         return norm
+
+    def _in_parts(self, work: Callable[[NDArray[np.int64]], Any]) -> list[Any]:
+        """Return what the work comes to in each part, which it does side by side."""
+        if len(self._parts) == 1:
+            return [work(self._parts[0])]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="adam")
+        second = self._pool.submit(work, self._parts[1])
+        return [work(self._parts[0]), second.result()]

@@ -18,13 +18,18 @@ from ratchet.policies.recurrent_actor import GateNoise
 from ratchet.policies.sequences import Sequences, cut_rows
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.trajectory import Trajectory
+from ratchet.seeding import derive
 
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Transitions, ``n`` rows each; `observations` is what the network sees of them."""
+    """Transitions, ``n`` rows each; `observations` is what the network sees of them.
+
+    `log_probs` are those of the policy that an update stays near, and that is the one that acted; where it is
+    another, `weights` are the ratios of its probabilities to that one's (`lagged`).
+    """
 
     observations: Any
     actions: NDArray[Any]
@@ -33,6 +38,7 @@ class Batch:
     returns: FloatArray
     values: FloatArray
     masks: NDArray[np.bool_] | None = None
+    weights: FloatArray | None = None
     reference: FloatArray | None = None
     """The anchor's outputs on these observations ``(n, k)``."""
     reference_log_std: FloatArray | None = None
@@ -100,6 +106,12 @@ class SequenceBatch:
 
 Experience = Batch | SequenceBatch
 """What one update learns from."""
+
+
+def epoch_orders(seed: int, update: int, count: int, epochs: int) -> list[NDArray[np.int64]]:
+    """Return an order of `count` things for each epoch, by the run's seed and the update's number alone."""
+    generator = np.random.default_rng(derive("minibatches", seed, update))
+    return [generator.permutation(count) for _ in range(epochs)]
 
 
 def sequences_of(trajectory: Trajectory, policy: Policy, noise: GateNoise) -> Sequences:

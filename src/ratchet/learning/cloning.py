@@ -24,10 +24,10 @@ from ratchet.learning.adam import Adam
 from ratchet.learning.config import CloningConfig
 from ratchet.learning.experience import explained_variance
 from ratchet.learning.loss import imitation_loss, value_loss
-from ratchet.policies.network import CompiledNetwork, Network
+from ratchet.policies.networks import network_for
 from ratchet.policies.policy import Policy
 from ratchet.policies.scopes import scope_tensors
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.demonstrations import Demonstrations
 from ratchet.rollout.fit import check_fit
 from ratchet.seeding import derive
@@ -114,7 +114,7 @@ def clone(
     Parameters
     ----------
     policy
-        Where learning begins: a multilayer perceptron with discrete actions.
+        Where learning begins: a multilayer perceptron or one that knows entities, with discrete actions.
     demonstrations
         What the teacher has done, in at least two episodes.
     task
@@ -137,10 +137,10 @@ def clone(
 
     """
     check_fit(policy.spec, task)
-    if not isinstance(policy.spec, PolicySpec) or policy.spec.distribution != "categorical":
+    if isinstance(policy.spec, RecurrentSpec) or policy.spec.distribution != "categorical":
         raise PolicyError(
             f"a policy of kind {policy.spec.kind!r} with {policy.spec.distribution} actions cannot be "
-            "cloned into; it must be mlp with discrete actions"
+            "cloned into; it must be mlp or entities, with discrete actions"
         )
     if demonstrations.task != task.name:
         raise TaskError(
@@ -218,7 +218,7 @@ class _Cloning:
         device: str,
         observe: Callable[[Epoch], None],
     ) -> None:
-        self.network = _network(policy, device)
+        self.network = network_for(policy, device)
         self.epochs: list[Epoch] = []
         self.explained = math.nan
         self._policy, self._config, self._seed, self._observe = policy, config, seed, observe
@@ -376,14 +376,6 @@ class _Cloning:
 
     def _seen(self, steps: IntArray) -> FloatArray:
         return self._policy.observe(self._shown.observations(steps))
-
-
-def _network(policy: Policy, device: str) -> Network:
-    if device == "cpu":
-        return CompiledNetwork(policy)
-    from ratchet.policies.mlp import TorchNetwork  # noqa: PLC0415 - loads PyTorch
-
-    return TorchNetwork(policy, device)
 
 
 def _chunks(which: IntArray) -> list[IntArray]:

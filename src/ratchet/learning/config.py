@@ -101,6 +101,97 @@ class SafetyConfig(BaseModel):
     )
 
 
+class FleetConfig(BaseModel):
+    """What a fleet's trainer makes of each batch of episodes; defaults as the write-up's.
+
+    Learning rate, entropy bonus and anchor are where they begin, if they are tuned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    lagged: Literal["reject", "decouple"] = Field(
+        default="reject",
+        description="What becomes of an older version's episodes: learned from as they are, or weighted.",
+    )
+    batch_size: int = Field(
+        default=512, ge=2, description="Transitions of a mini-batch; usually 64 to 4096."
+    )
+    n_epochs: int = Field(
+        default=4, ge=1, description="Passes over each batch; more learns faster and drifts more."
+    )
+    learning_rate: float = Field(
+        default=3e-5, gt=0, description="Adam's step; usually 1e-5 to 1e-3."
+    )
+    ent_coef: float = Field(
+        default=0.001, ge=0, description="Weight of the entropy bonus; more explores more."
+    )
+    anchor: float = Field(
+        default=0.10,
+        ge=0,
+        description="Weight of the cross-entropy with demonstrations, where there are some.",
+    )
+    anchor_batch: int = Field(
+        default=128,
+        ge=1,
+        description="Demonstrated decisions beside each mini-batch; a quarter of it is enough.",
+    )
+    anchor_smoothing: float = Field(
+        default=0.02, ge=0, lt=1, description="Their label smoothing; take the cloning's."
+    )
+    tuned: bool = Field(
+        default=True,
+        description="Whether these three are tuned, update by update; else they stay.",
+    )
+    gamma: float = Field(
+        default=0.99, gt=0, le=1, description="Discount of a later reward, per step."
+    )
+    gae_lambda: float = Field(
+        default=0.95, ge=0, le=1, description="GAE's trace: 0 is low variance, 1 is no bias."
+    )
+    clip_range: float = Field(
+        default=0.15, gt=0, description="How far a probability ratio may pay off."
+    )
+    target_kl: float | None = Field(
+        default=0.03,
+        gt=0,
+        description="An update stops before a step once approximate KL exceeds this; 0.01 to 0.05.",
+    )
+    vf_coef: float = Field(
+        default=0.5,
+        ge=0,
+        description="Weight of the share of the returns that values do not explain.",
+    )
+    max_grad_norm: float = Field(
+        default=0.5, gt=0, description="Longest gradient; longer ones are scaled down."
+    )
+    adam_epsilon: float = Field(
+        default=1e-5, gt=0, description="Keeps Adam's division away from zero."
+    )
+    warmup_explained_variance: float = Field(
+        default=0.2,
+        le=1,
+        description="The critic alone learns until it explains this much of the returns …",
+    )
+    warmup_updates: int = Field(
+        default=10, ge=0, description="… or this many updates have gone by; 0 for no warm-up."
+    )
+    rollback_kl: float | None = Field(
+        default=0.5,
+        gt=0,
+        description="An update that moves the policy further than this is undone.",
+    )
+    keep_checkpoints: int = Field(
+        default=8,
+        ge=2,
+        description="How many of the newest checkpoints are kept, beside those that are protected.",
+    )
+
+    def ppo(self, *, ent_coef: float) -> PPOConfig:
+        """Return the settings of one update."""
+        shared = PPOConfig.model_fields.keys() & FleetConfig.model_fields.keys()
+        return PPOConfig(**self.model_dump(include=set(shared)) | {"ent_coef": ent_coef})
+
+
 class CloningConfig(BaseModel):
     """Behaviour cloning: learning a teacher's actions from its demonstrations (Pomerleau 1991)."""
 

@@ -1,8 +1,11 @@
-"""From a trajectory to what an update learns from: values, advantages and returns of every transition."""
+"""From what was played to what an update learns from: values, advantages and returns of every transition.
+
+A collector's trajectory has rows of environments, a fleet's batch whole episodes; the estimate is one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +24,9 @@ from ratchet.learning.config import PPOConfig
 from ratchet.policies.network import Network
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise
+from ratchet.policies.sparse import compact, joined
 from ratchet.policies.spec import RecurrentSpec
+from ratchet.rollout.episode import Episode
 from ratchet.rollout.trajectory import Trajectory
 
 FloatArray = NDArray[np.float32]
@@ -141,6 +146,56 @@ class Estimator:
             "values": values,
             "masks": trajectory.masks,
         }
+
+
+def experience_of(
+    episodes: Sequence[Episode],
+    policy: Policy,
+    network: Network,
+    *,
+    gamma: float,
+    lam: float,
+) -> tuple[Batch, float]:
+    """Return at least one whole episode's transitions, one after the other, and the explained variance.
+
+    Values are the network's as it is now, whoever played: those of what was seen, and of what followed an
+    episode that was cut. Observations that are wide and mostly zeros are kept without them.
+    """
+    seen = joined(*(compact(policy.observe(one.observations)) for one in episodes))
+    values = network.values(seen)
+    ends = np.cumsum([len(one) for one in episodes]) - 1
+    terminated, cut = np.zeros((2, len(values)), dtype=np.bool_)
+    terminated[ends] = [one.terminated for one in episodes]
+    cut[ends] = ~terminated[ends]
+    bootstrap = np.zeros(len(values), dtype=np.float32)
+    if cut.any():
+        after = np.stack([one.final_observation for one in episodes if not one.terminated])
+        bootstrap[cut] = network.values(policy.observe(after))
+    rewards = np.concatenate([one.rewards for one in episodes])
+    if policy.normalizer is not None:
+        rewards = policy.normalizer.rewards(rewards)
+    # One column of episodes after each other: none of them knows of the next.
+    advantages = generalised_advantages(
+        rewards[:, None],
+        values[:, None],
+        bootstrap[:, None],
+        terminated[:, None],
+        cut[:, None],
+        np.ones_like(cut)[:, None],
+        gamma=gamma,
+        lam=lam,
+    )[:, 0]
+    masks = [one.masks for one in episodes if one.masks is not None]
+    batch = Batch(
+        observations=seen,
+        actions=np.concatenate([one.actions for one in episodes]),
+        log_probs=np.concatenate([one.log_probs for one in episodes]),
+        advantages=advantages,
+        returns=advantages + values,
+        values=values,
+        masks=np.concatenate(masks) if masks else None,
+    )
+    return batch, explained_variance(batch.values, batch.returns)
 
 
 def explained_variance(values: FloatArray, returns: FloatArray) -> float:

@@ -2,12 +2,14 @@
 
 Clipped surrogate (Schulman et al. 2017), entropy bonus, and an optional KL anchor to a reference, for
 categorical actions with or without masks and for normal ones with any standard deviation; the squared
-error of values; and the cross-entropy with actions that were shown, for cloning. The gradients are written out by hand (the tests hold them against automatic
-differentiation), so that no network and no device needs a loss of its own, and so that the approximate KL
-of a mini-batch is known *before* its step. Losses are means over the batch; sums run in float64.
+error of values; and the cross-entropy with actions that were shown, for cloning. The gradients are written
+out by hand (the tests hold them against automatic differentiation), so that no network and no device needs
+a loss of its own, and so that the approximate KL of a mini-batch is known *before* its step. Losses are means
+over the batch; sums run in float64.
 
-The KL to the behaviour policy is the low-variance estimator ``mean(r - 1 - log r)`` (Schulman 2020). The
-anchor's KL is exact: ``KL(policy || reference)``.
+The KL to the old policy is the low-variance estimator ``mean(r - 1 - log r)`` (Schulman 2020). The anchor's
+KL is exact: ``KL(policy || reference)``. The old policy is the one that acted, or, where transitions have
+weights, the one near which the update stays (`lagged`).
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ FloatArray = NDArray[np.float32]
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)
 _NO_MASK = np.empty((0, 0), dtype=np.bool_)
+_NO_WEIGHTS = np.empty(0, dtype=np.float32)
 
 
 class PolicyLoss(NamedTuple):
     """Means over a mini-batch.
 
     `normalised_entropy` is the entropy over that of a uniform choice among the legal actions (NaN for
-    continuous actions).
+    continuous actions). `anchor_kl` is the KL to the anchor's reference, or what took its place.
     """
 
     surrogate: float
@@ -60,6 +63,7 @@ def _categorical(
     actions: Any,
     old: Any,
     advantages: Any,
+    weights: Any,
     clip: Any,
     bonus: Any,
     reference: Any,
@@ -69,52 +73,58 @@ def _categorical(
 ) -> None:
     n, k = logits.shape
     masked, anchored = masks.shape[0] > 0, reference.shape[0] > 0
+    weighted = weights.size > 0
+    # Of the legal actions alone, which may be few: which they are, and what is known of each.
+    action = np.empty(k, dtype=np.int64)
     log_p = np.empty(k)
     log_q = np.empty(k)
     p = np.empty(k)
     for r in range(n):
-        top, top_q, legal = -np.inf, -np.inf, 0
+        legal = 0
         for c in range(k):
+            d_logits[r, c] = 0.0
             if not masked or masks[r, c]:
+                action[legal] = c
                 legal += 1
-                top = max(top, np.float64(logits[r, c]))
-                if anchored:
-                    top_q = max(top_q, np.float64(reference[r, c]))
+        top, top_q = -np.inf, -np.inf
+        for i in range(legal):
+            top = max(top, np.float64(logits[r, action[i]]))
+            if anchored:
+                top_q = max(top_q, np.float64(reference[r, action[i]]))
         total, total_q = 0.0, 0.0
-        for c in range(k):
-            if not masked or masks[r, c]:
-                total += math.exp(logits[r, c] - top)
-                if anchored:
-                    total_q += math.exp(reference[r, c] - top_q)
+        for i in range(legal):
+            total += math.exp(logits[r, action[i]] - top)
+            if anchored:
+                total_q += math.exp(reference[r, action[i]] - top_q)
         shift = top + math.log(total)
-        entropy, divergence = 0.0, 0.0
-        for c in range(k):
-            if not masked or masks[r, c]:
-                log_p[c] = logits[r, c] - shift
-                p[c] = math.exp(log_p[c])
-                entropy -= p[c] * log_p[c]
-                if anchored:
-                    log_q[c] = reference[r, c] - top_q - math.log(total_q)
-                    divergence += p[c] * (log_p[c] - log_q[c])
+        entropy, divergence, chosen = 0.0, 0.0, 0
+        for i in range(legal):
+            log_p[i] = logits[r, action[i]] - shift
+            p[i] = math.exp(log_p[i])
+            entropy -= p[i] * log_p[i]
+            if action[i] == actions[r]:
+                chosen = i
+            if anchored:
+                log_q[i] = reference[r, action[i]] - top_q - math.log(total_q)
+                divergence += p[i] * (log_p[i] - log_q[i])
         loss, slope, kl, outside = _surrogate(
-            log_p[actions[r]] - np.float64(old[r]), np.float64(advantages[r]), clip
+            log_p[chosen] - np.float64(old[r]), np.float64(advantages[r]), clip
         )
+        if weighted:
+            loss, slope = loss * weights[r], slope * weights[r]
         sums[0] += loss
         sums[1] += entropy
         sums[2] += entropy / math.log(legal) if legal > 1 else 0.0
         sums[3] += kl
         sums[4] += outside
         sums[5] += divergence
-        for c in range(k):
-            if masked and not masks[r, c]:
-                d_logits[r, c] = 0.0
-                continue
-            d = -slope * p[c] + bonus * p[c] * (log_p[c] + entropy)
+        for i in range(legal):
+            d = -slope * p[i] + bonus * p[i] * (log_p[i] + entropy)
             if anchored:
-                d += beta * p[c] * (log_p[c] - log_q[c] - divergence)
-            if c == actions[r]:
+                d += beta * p[i] * (log_p[i] - log_q[i] - divergence)
+            if i == chosen:
                 d += slope
-            d_logits[r, c] = d / n
+            d_logits[r, action[i]] = d / n
 
 
 @njit(**_FLAGS)
@@ -124,6 +134,7 @@ def _normal(
     actions: Any,
     old: Any,
     advantages: Any,
+    weights: Any,
     clip: Any,
     bonus: Any,
     reference: Any,
@@ -134,7 +145,7 @@ def _normal(
     sums: Any,
 ) -> None:
     n, k = means.shape
-    anchored = reference.shape[0] > 0
+    anchored, weighted = reference.shape[0] > 0, weights.size > 0
     for r in range(n):
         log_prob, entropy, divergence = 0.0, 0.0, 0.0
         for c in range(k):
@@ -151,6 +162,8 @@ def _normal(
         loss, slope, kl, outside = _surrogate(
             log_prob - np.float64(old[r]), np.float64(advantages[r]), clip
         )
+        if weighted:
+            loss, slope = loss * weights[r], slope * weights[r]
         sums[0] += loss
         sums[1] += entropy
         sums[3] += kl
@@ -180,13 +193,15 @@ def categorical_loss(
     clip: float,
     entropy_bonus: float,
     masks: NDArray[np.bool_] | None = None,
+    weights: FloatArray | None = None,
     reference: FloatArray | None = None,
     beta: float = 0.0,
 ) -> tuple[PolicyLoss, FloatArray]:
     """Return the loss of categorical actions and the gradient of ``logits (n, k)``.
 
-    `masks` ``(n, k)`` excludes actions: an excluded logit has no influence and no gradient. `reference`
-    ``(n, k)`` are the logits that the anchor of weight `beta` holds to.
+    `masks` ``(n, k)`` excludes actions: an excluded logit has no influence and no gradient. `weights` ``(n,)``
+    multiply each transition's surrogate. `reference` ``(n, k)`` are the logits that the anchor of weight
+    `beta` holds to.
     """
     gradient = np.empty_like(logits)
     sums = np.zeros(6)
@@ -196,6 +211,7 @@ def categorical_loss(
         actions,
         old_log_probs,
         advantages,
+        _NO_WEIGHTS if weights is None else weights,
         clip,
         entropy_bonus,
         _NO_ROWS if reference is None else reference,
@@ -215,11 +231,15 @@ def normal_loss(
     *,
     clip: float,
     entropy_bonus: float,
+    weights: FloatArray | None = None,
     reference: FloatArray | None = None,
     reference_log_std: FloatArray | None = None,
     beta: float = 0.0,
 ) -> tuple[PolicyLoss, FloatArray, FloatArray]:
-    """Return the loss of normal actions and the gradients of `means` and `log_std`, all ``(n, k)``."""
+    """Return the loss of normal actions and the gradients of `means` and `log_std`, all ``(n, k)``.
+
+    `weights` ``(n,)`` multiply each transition's surrogate.
+    """
     d_means, d_log_std = np.empty_like(means), np.empty(means.shape, dtype=np.float32)
     sums = np.zeros(6)
     _normal(
@@ -228,6 +248,7 @@ def normal_loss(
         actions,
         old_log_probs,
         advantages,
+        _NO_WEIGHTS if weights is None else weights,
         clip,
         entropy_bonus,
         _NO_ROWS if reference is None else reference,
@@ -238,6 +259,39 @@ def normal_loss(
         sums,
     )
     return PolicyLoss(*(sums / len(means)).tolist()), d_means, d_log_std
+
+
+@njit(**_FLAGS)
+def _categorical_log_probs(logits: Any, masks: Any, actions: Any, out: Any) -> None:
+    n, k = logits.shape
+    masked = masks.shape[0] > 0
+    for r in range(n):
+        top, total = -np.inf, 0.0
+        for c in range(k):
+            if not masked or masks[r, c]:
+                top = max(top, np.float64(logits[r, c]))
+        for c in range(k):
+            if not masked or masks[r, c]:
+                total += math.exp(logits[r, c] - top)
+        out[r] = logits[r, actions[r]] - (top + math.log(total))
+
+
+def categorical_log_probs(
+    logits: FloatArray, actions: NDArray[np.int64], masks: NDArray[np.bool_] | None = None
+) -> FloatArray:
+    """Return the log-probabilities ``(n,)`` of actions by ``logits (n, k)``, over what `masks` allow."""
+    out = np.empty(len(logits), dtype=np.float32)
+    _categorical_log_probs(logits, _NO_MASK if masks is None else masks, actions, out)
+    return out
+
+
+def normal_log_probs(means: FloatArray, log_std: FloatArray, actions: FloatArray) -> FloatArray:
+    """Return the log-densities ``(n,)`` of actions by `means` and `log_std`, all ``(n, k)``."""
+    deviation = log_std.astype(np.float64)
+    z = (actions.astype(np.float64) - means) * np.exp(-deviation)
+    of_each = -0.5 * z * z - deviation - 0.5 * math.log(2.0 * math.pi)
+    total: FloatArray = of_each.sum(axis=1).astype(np.float32)
+    return total
 
 
 class ImitationLoss(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,18 @@ from ratchet.learning.advantages import normalise
 from ratchet.learning.anchors import Anchor
 from ratchet.learning.batches import Batch, Experience
 from ratchet.learning.config import PPOConfig
-from ratchet.learning.loss import PolicyLoss, categorical_loss, normal_loss, value_loss
+from ratchet.learning.imitation import Shown
+from ratchet.learning.loss import (
+    PolicyLoss,
+    categorical_log_probs,
+    categorical_loss,
+    normal_log_probs,
+    normal_loss,
+    value_loss,
+)
 from ratchet.learning.routing import Routing
 from ratchet.policies.actor import exploration_scale
-from ratchet.policies.network import Network
+from ratchet.policies.network import Beside, Network
 from ratchet.policies.spec import Spec
 
 FloatArray = NDArray[np.float32]
@@ -63,6 +71,7 @@ class PolicyLossHead:
                 clip=config.clip_range,
                 entropy_bonus=config.ent_coef,
                 masks=batch.masks,
+                weights=batch.weights,
                 reference=batch.reference,
                 beta=self._beta,
             )
@@ -75,12 +84,19 @@ class PolicyLossHead:
             batch.advantages,
             clip=config.clip_range,
             entropy_bonus=config.ent_coef,
+            weights=batch.weights,
             reference=batch.reference,
             reference_log_std=batch.reference_log_std,
             beta=self._beta,
         )
         self._pull_back(features, log_std, d_log_std)
         return loss, d_means
+
+    def log_probs(self, batch: Batch, outputs: FloatArray, features: FloatArray) -> FloatArray:
+        """Return the log-probabilities ``(n,)`` of what was done."""
+        if self._spec.distribution == "categorical":
+            return categorical_log_probs(outputs, batch.actions, batch.masks)
+        return normal_log_probs(outputs, self.log_std(features), batch.actions)
 
     def log_std(self, features: FloatArray) -> FloatArray:
         """Return the log standard deviation of every action ``(n, k)``, given the last features."""
@@ -136,20 +152,26 @@ def ppo_update(
     learning_rate: float,
     pull: Pull | None = None,
     routing: Routing | None = None,
+    shown: Iterator[Shown] | None = None,
     critic_only: bool = False,
     tick: Callable[[], None] | None = None,
 ) -> UpdateMetrics:
     """Update the network's parameters in place: one pass over the experience for each of `orders`.
 
     With ``config.target_kl`` the update ends before the first step of a mini-batch whose approximate
-    KL to the behaviour policy exceeds it.
+    KL to the old policy exceeds it. With each mini-batch the actor sees the next of what is `shown`.
     """
     sums = np.zeros(8)
     count, stopped = 0, False
     for order in orders:
         for part in experience.minibatches(order, config.batch_size):
             policy, squared_error = _differentiate(
-                network, part, config, None if critic_only else head, routing
+                network,
+                part,
+                config,
+                None if critic_only else head,
+                routing,
+                None if shown is None or critic_only else next(shown),
             )
             if (
                 config.target_kl is not None
@@ -203,8 +225,12 @@ def _differentiate(
     config: PPOConfig,
     head: PolicyLossHead | None,
     routing: Routing | None,
+    shown: Shown | None = None,
 ) -> tuple[PolicyLoss | None, float]:
-    """Fill the network's gradient for one mini-batch, whose advantages are ours to normalise."""
+    """Fill the network's gradient for one mini-batch, whose advantages are ours to normalise.
+
+    The loss of what is shown stands in the place of the KL anchor's: nobody has both.
+    """
     losses: list[PolicyLoss] = []
     errors: list[float] = []
     # A shared trunk gets the gradient of both losses; in units of the return the value's would drown
@@ -226,12 +252,18 @@ def _differentiate(
         normalise(part.advantages)
 
     def policy_head(outputs: FloatArray, features: FloatArray) -> FloatArray | None:
-        loss, gradient = head(part, outputs, features)
+        count = len(part)
+        loss, gradient = head(part, outputs[:count], features[:count])
         losses.append(loss)
         if config.target_kl is not None and loss.approx_kl > config.target_kl:
             return None
-        return gradient
+        if shown is None:
+            return gradient
+        imitation, towards = shown.loss(outputs[count:])
+        losses[0] = loss._replace(anchor_kl=imitation.cross_entropy)
+        return np.concatenate([gradient, towards])
 
+    seen = part.observations if shown is None else Beside(part.observations, shown.observations)
     routing_head = None if routing is None else routing.head(part)
-    network.differentiate(part.observations, policy_head, value_head, routing_head)
+    network.differentiate(seen, policy_head, value_head, routing_head)
     return losses[0], errors[0]

@@ -22,13 +22,14 @@ from threadpoolctl import threadpool_limits
 from ratchet.errors import BudgetError, PolicyError
 from ratchet.learning.adam import Adam
 from ratchet.learning.anchors import parse_anchor
-from ratchet.learning.batches import Batch
+from ratchet.learning.batches import Batch, epoch_orders
 from ratchet.learning.config import PPOConfig, RoutingConfig, SafetyConfig
 from ratchet.learning.experience import Estimator, Method
 from ratchet.learning.fisher import fisher_of
 from ratchet.learning.ppo import PolicyLossHead, Pull, UpdateMetrics, ppo_update
 from ratchet.learning.routing import Routing, temperature
-from ratchet.policies.actor import Actor
+from ratchet.learning.safety import CriticWarmup, attempt, is_critic
+from ratchet.policies.actor import Chooser
 from ratchet.policies.checkpoint import TrainingState
 from ratchet.policies.low_rank import LowRankNetwork, is_adapter, scope_layers
 from ratchet.policies.network import CompiledNetwork, Network, SequenceNetwork
@@ -158,7 +159,7 @@ class Trainer:
             self.scope_names = scope_tensors(self._spec, plan.scope)
             layout = self._network.layout
             self._learns = layout.mask(self.scope_names)
-            self._critic = self._learns & layout.mask([n for n in layout.order if _is_critic(n)])
+            self._critic = self._learns & layout.mask([n for n in layout.order if is_critic(n)])
             if self._recurrent is not None:
                 self._recurrent.learns_in(self._learns)
         self._optimizer = Adam(self._learns, epsilon=plan.config.adam_epsilon)
@@ -179,11 +180,15 @@ class Trainer:
         )
         copies = 1 if plan.method == "reinforce" else plan.config.n_envs
         self._collector = Collector(plan.task, copies, run_seed=plan.seed, mode=plan.mode)
-        self._warming = plan.warmup and bool(self._critic.any()) and plan.safety.warmup_fraction > 0
-        if plan.method == "reinforce":
-            self._warming = False
+        self._warmup = CriticWarmup(
+            plan.safety.warmup_explained_variance,
+            wanted=plan.warmup
+            and plan.method == "ppo"
+            and bool(self._critic.any())
+            and plan.safety.warmup_fraction > 0,
+        )
         self._rate_factor = 1.0
-        self._warmups = self._rollbacks = 0
+        self._rollbacks = 0
         self._executed_here = 0
         self._pull = self._weight_anchor()
         self._actor = self._new_actor()
@@ -210,7 +215,7 @@ class Trainer:
 
     def safety_record(self) -> dict[str, int]:
         """Return how often the safety measures acted."""
-        return {"critic_only_updates": self._warmups, "rollbacks": self._rollbacks}
+        return {"critic_only_updates": self._warmup.updates, "rollbacks": self._rollbacks}
 
     def run(
         self,
@@ -240,36 +245,34 @@ class Trainer:
         self.spent.episodes += len(trajectory.episodes)
         collected = time.perf_counter()
         experience, explained = self._estimator.experience(trajectory, self._inner)
-        critic_only = self._warm(explained)
-        before = self._network.parameters.copy()
-        moments = (self._optimizer.first.copy(), self._optimizer.second.copy())
-        steps = self._optimizer.steps
-        predictor = None if self._routing is None else self._routing.predictor
-        guesses = None if predictor is None else predictor.state()
+        critic_only = self._warmup.takes(explained, self._optimizer, over=self._warmed_long())
         self._optimizer.learns = self._critic if critic_only else self._learns
-        metrics = ppo_update(
+        config = self.plan.config
+        orders = epoch_orders(self.plan.seed, self.spent.updates, experience.units, config.n_epochs)
+
+        def update() -> UpdateMetrics:
+            return ppo_update(
+                self._network,
+                self._optimizer,
+                experience,
+                config,
+                head=self._head,
+                orders=orders,
+                learning_rate=rate,
+                pull=self._pull,
+                routing=self._routing,
+                critic_only=critic_only,
+            )
+
+        metrics, kl, rolled_back = attempt(
+            update,
+            lambda: 0.0 if critic_only else self._moved(experience.whole()),
             self._network,
             self._optimizer,
-            experience,
-            self.plan.config,
-            head=self._head,
-            orders=self._orders(experience.units),
-            learning_rate=rate,
-            pull=self._pull,
-            routing=self._routing,
-            critic_only=critic_only,
-        )
-        kl = 0.0 if critic_only else self._moved(experience.whole())
-        limit = self.plan.safety.rollback_kl
-        rolled_back = not np.isfinite(self._network.parameters).all() or (
-            limit is not None and not kl <= limit
+            limit=self.plan.safety.rollback_kl,
+            predictor=None if self._routing is None else self._routing.predictor,
         )
         if rolled_back:
-            self._network.parameters[:] = before
-            self._optimizer.first[:], self._optimizer.second[:] = moments
-            self._optimizer.steps = steps
-            if predictor is not None and guesses is not None:
-                predictor.restore(guesses)
             self._rate_factor *= 0.5
             self._rollbacks += 1
         self.spent.updates += 1
@@ -335,8 +338,8 @@ class Trainer:
             data={
                 "adam_steps": self._optimizer.steps,
                 "rate_factor": self._rate_factor,
-                "warming": self._warming,
-                "warmups": self._warmups,
+                "warming": self._warmup.active,
+                "warmups": self._warmup.updates,
                 "rollbacks": self._rollbacks,
                 "spent": asdict(self.spent),
             },
@@ -365,8 +368,8 @@ class Trainer:
         self._optimizer.second[:] = arrays["adam.second"]
         self._optimizer.steps = int(state.data["adam_steps"])
         self._rate_factor = float(state.data["rate_factor"])
-        self._warming = bool(state.data["warming"])
-        self._warmups = int(state.data["warmups"])
+        self._warmup.active = bool(state.data["warming"])
+        self._warmup.updates = int(state.data["warmups"])
         self._rollbacks = int(state.data["rollbacks"])
         self.spent = Spent(**state.data["spent"])
         self._collector.restore(_with_prefix(arrays, "collector."))
@@ -437,7 +440,7 @@ class Trainer:
             self.plan.routing, min(1.0, 1.0 - self._left() / self.plan.budget.amount)
         )
 
-    def _new_actor(self) -> Actor | RecurrentActor:
+    def _new_actor(self) -> Chooser:
         """Return who plays the next rollout: the policy as it is now, with its gate's noise."""
         policy = self.policy()
         if self._recurrent is not None:
@@ -476,18 +479,10 @@ class Trainer:
         head = PolicyLossHead(self._spec, self._reference, self.plan.config, self._anchor)
         return {"reference": outputs, "reference_log_std": head.log_std(features)}
 
-    def _warm(self, explained: float) -> bool:
-        """Say whether this update is the critic's alone."""
-        if not self._warming:
-            return False
+    def _warmed_long(self) -> bool:
+        """Return whether the part of the budget that warm-up may take is used."""
         amount = self.plan.budget.amount
-        part = (amount - self._left()) / amount
-        safety = self.plan.safety
-        if explained >= safety.warmup_explained_variance or part > safety.warmup_fraction:
-            self._warming = False
-            self._optimizer.begin_anew()
-        self._warmups += int(self._warming)
-        return self._warming
+        return (amount - self._left()) / amount > self.plan.safety.warmup_fraction
 
     def _learning_rate(self) -> float:
         """Return the rate by what had been spent before this rollout: the last one still learns."""
@@ -500,10 +495,6 @@ class Trainer:
         }[config.schedule]
         return config.learning_rate * factor * self._rate_factor
 
-    def _orders(self, count: int) -> list[NDArray[np.int64]]:
-        generator = np.random.default_rng(derive("minibatches", self.plan.seed, self.spent.updates))
-        return [generator.permutation(count) for _ in range(self.plan.config.n_epochs)]
-
     def _moved(self, batch: Batch) -> float:
         """Return the approximate KL from the behaviour policy to the policy as it is now."""
         outputs, features = self._network.outputs(batch.observations)
@@ -513,10 +504,6 @@ class Trainer:
 
 def _with_prefix(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
-
-
-def _is_critic(name: str) -> bool:
-    return name.startswith(("value_net.", "mlp_extractor.value_net."))
 
 
 def _network(policy: Policy, device: str) -> Network:

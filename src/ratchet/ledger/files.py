@@ -10,7 +10,9 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ratchet.errors import LedgerError
 
@@ -33,6 +35,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         If the disk is full or the directory cannot be written; the old file is then untouched.
 
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write, which replaces the one at `path` once the block has ended well.
+
+    Raises
+    ------
+    LedgerError
+        If the disk is full or the directory cannot be written; the old file is then untouched.
+
+    """
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +56,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
         )
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fchmod(file.fileno(), 0o644)  # mkstemp's 0600 would hide a report from its readers
             os.fsync(file.fileno())

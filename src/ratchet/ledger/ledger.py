@@ -151,8 +151,9 @@ class Ledger(TrainingWriter):
         seeds: Sequence[int],
         seed_set: str,
         deterministic: bool,
+        stall_after: int = 0,
     ) -> tuple[int, set[int]]:
-        """Begin an evaluation, or continue the one with the same policy, mode, seeds and actions.
+        """Begin an evaluation, or continue the one with the same policy, mode, seeds and settings.
 
         Returns
         -------
@@ -160,14 +161,22 @@ class Ledger(TrainingWriter):
             Its id, and the seeds whose episodes the ledger has already: play the others.
 
         """
-        key = (run_id, policy_id, task, mode, seed_hash(seeds), int(deterministic))
+        key = (
+            run_id,
+            policy_id,
+            task,
+            mode,
+            seed_hash(seeds),
+            int(deterministic),
+            whole(stall_after),
+        )
         with self.transaction():
             known_run(self, run_id)
             known_policy(self, policy_id)
             self.write(START_EVALUATION, (*key, label, seed_set, len(seeds)))
             found = self.row(
                 "SELECT id FROM evaluations WHERE run_id = ? AND policy_id = ? AND task = ? "
-                "AND mode = ? AND seed_hash = ? AND deterministic = ?",
+                "AND mode = ? AND seed_hash = ? AND deterministic = ? AND stall_after = ?",
                 key,
             )
             assert found is not None
@@ -196,6 +205,7 @@ class Ledger(TrainingWriter):
                         int(row.terminated),
                         int(row.truncated),
                         encode(row.metrics),
+                        whole(row.stalls_broken),
                     )
                     for row in rows
                 ),

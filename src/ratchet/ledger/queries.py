@@ -158,6 +158,14 @@ def updates(ledger: Store, training_id: int) -> dict[str, NDArray[np.float64]]:
     }
 
 
+def fleet_updates(ledger: Store, training_id: int) -> list[dict[str, Any]]:
+    """Return what only a fleet's updates have, in their order: `FLEET_COLUMNS` with ``changes`` decoded."""
+    found = ledger.rows(
+        "SELECT * FROM fleet_updates WHERE training_id = ? ORDER BY update_number", (training_id,)
+    )
+    return [_record(row) for row in found]
+
+
 def training_episodes(ledger: Store, training_id: int) -> TrainingEpisodes:
     """Return the episodes that a training played."""
     found = ledger.rows(
@@ -346,6 +354,7 @@ def episodes(ledger: Store, evaluation_id: int) -> list[EpisodeRow]:
             truncated=bool(row["truncated"]),
             metrics=json.loads(row["metrics_json"]),
             parts=tuple(parts.get(row["seed"], ())),
+            stalls_broken=row["stalls_broken"],
         )
         for row in found
     ]

@@ -27,6 +27,8 @@ class EpisodeRow(NamedTuple):
     metrics: Mapping[str, Any] = {}
     parts: Sequence[Mapping[str, Any]] = ()
     """Rows of its own, such as the fights of a game, in their order."""
+    stalls_broken: int = 0
+    """How often the stall-breaker chose another action than greedy play."""
 
 
 class TrainingEpisodeRow(NamedTuple):
@@ -136,6 +138,8 @@ class Evaluation:
     seed_hash: str
     episodes: int
     deterministic: bool
+    stall_after: int
+    """From which time at one observation a stall is broken; 0: never."""
     status: str
     wall_seconds: float
     done: int

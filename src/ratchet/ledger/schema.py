@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MIGRATIONS: tuple[str, ...] = ("schema_001.sql", "schema_002.sql", "schema_003.sql")
+MIGRATIONS: tuple[str, ...] = (
+    "schema_001.sql",
+    "schema_002.sql",
+    "schema_003.sql",
+    "schema_004.sql",
+    "schema_005.sql",
+)
 """Scripts in order; the n-th brings a file from version n-1 to n."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -23,6 +23,25 @@ UPDATE_METRICS = (
 )
 """Columns of an update that are real numbers; one that was not measured is NULL."""
 
+FLEET_COLUMNS = (
+    "policy_id",
+    "transitions",
+    "lag_mean",
+    "lag_most",
+    "entropy_coefficient",
+    "anchor_coefficient",
+    "finding",
+    "changes_json",
+    "stale",
+    "corrupt",
+    "foreign_",
+    "waiting",
+    "wait_seconds",
+    "read_seconds",
+    "learn_seconds",
+)
+"""Columns that only an update of a fleet has."""
+
 UPDATE_COUNTS = ("episodes", "minibatches", "stopped_by_kl", "rolled_back", "critic_only")
 """Columns of an update that are counts or flags."""
 
@@ -71,6 +90,11 @@ VALUES (
     :critic_only)
 """
 
+ADD_FLEET_UPDATE = f"""
+INSERT OR REPLACE INTO fleet_updates (training_id, update_number, {", ".join(FLEET_COLUMNS)})
+VALUES (:training_id, :update_number, {", ".join(f":{name}" for name in FLEET_COLUMNS)})
+"""  # noqa: S608 - the columns are named above
+
 ADD_CHECKPOINT = """
 INSERT INTO checkpoints (training_id, policy_id, path, update_number, environment_steps,
                          published_at)
@@ -90,16 +114,17 @@ VALUES (?, ?, ?, ?, ?, ?)
 """
 
 START_EVALUATION = """
-INSERT INTO evaluations (run_id, policy_id, task, mode, seed_hash, deterministic, label, seed_set,
-                         episodes, status)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
-ON CONFLICT (run_id, policy_id, task, mode, seed_hash, deterministic) DO UPDATE SET
+INSERT INTO evaluations (run_id, policy_id, task, mode, seed_hash, deterministic, stall_after, label,
+                         seed_set, episodes, status)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')
+ON CONFLICT (run_id, policy_id, task, mode, seed_hash, deterministic, stall_after) DO UPDATE SET
     status = CASE WHEN status = 'finished' THEN status ELSE 'running' END
 """
 
 ADD_EPISODE = """
-INSERT INTO episodes (evaluation_id, seed, return, length, terminated, truncated, metrics_json)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (evaluation_id, seed) DO NOTHING
+INSERT INTO episodes (evaluation_id, seed, return, length, terminated, truncated, metrics_json,
+                      stalls_broken)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (evaluation_id, seed) DO NOTHING
 """
 
 ADD_EPISODE_PART = """

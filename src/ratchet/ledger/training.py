@@ -15,6 +15,7 @@ from ratchet.ledger.connection import Store
 from ratchet.ledger.refusals import existed, known_policy, known_run, unchanged
 from ratchet.ledger.statements import (
     ADD_CHECKPOINT,
+    ADD_FLEET_UPDATE,
     ADD_TRAINING_EPISODE,
     ADD_TRAINING_EPISODE_PART,
     ADD_UPDATE,
@@ -183,6 +184,33 @@ class TrainingWriter(Store):
                 "updates = max(updates, :update_number) WHERE id = :training_id",
                 values,
             )
+
+    def add_fleet_update(
+        self, training_id: int, update_number: int, *, changes: Iterable[str], **columns: Any
+    ) -> None:
+        """Record what only an update of a fleet has, once `add_update` has recorded the rest.
+
+        Parameters
+        ----------
+        training_id : int
+            The training.
+        update_number : int
+            The update.
+        changes : Iterable of str
+            What the tuner changed for the next update, each with its reason.
+        **columns
+            The other `FLEET_COLUMNS`.
+
+        """
+        self.write(
+            ADD_FLEET_UPDATE,
+            {
+                "training_id": training_id,
+                "update_number": whole(update_number),
+                "changes_json": encode(list(changes)),
+                **columns,
+            },
+        )
 
     def rewind_training(self, training_id: int, update_number: int) -> None:
         """Forget updates and checkpoints after `update_number`, from which a resumed training goes on."""

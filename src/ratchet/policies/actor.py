@@ -80,25 +80,25 @@ def trunk_sizes(spec: PolicySpec) -> dict[str, list[int]]:
 
 def trunk_tensors(spec: PolicySpec) -> dict[str, list[str]]:
     """Return the names of each trunk's tensors, weight and bias by turns, from the input up."""
-
-    def stack(prefix: str, depth: int) -> list[str]:
-        return [
-            f"{prefix}.{2 * index}.{part}" for index in range(depth) for part in ("weight", "bias")
-        ]
-
     return {
-        "shared": stack("mlp_extractor.shared_net", len(spec.shared)),
+        "shared": _stack("mlp_extractor.shared_net", len(spec.shared)),
         "actor": [
-            *stack("mlp_extractor.policy_net", len(spec.actor)),
+            *_stack("mlp_extractor.policy_net", len(spec.actor)),
             "action_net.weight",
             "action_net.bias",
         ],
-        "critic": [
-            *stack("mlp_extractor.value_net", len(spec.critic)),
-            "value_net.weight",
-            "value_net.bias",
-        ],
+        "critic": critic_tensors(spec.critic),
     }
+
+
+def critic_tensors(layers: Sequence[int]) -> list[str]:
+    """Return the names of a critic's tensors, weight and bias by turns, from the input up."""
+    stack = _stack("mlp_extractor.value_net", len(layers))
+    return [*stack, "value_net.weight", "value_net.bias"]
+
+
+def _stack(prefix: str, depth: int) -> list[str]:
+    return [f"{prefix}.{2 * index}.{part}" for index in range(depth) for part in ("weight", "bias")]
 
 
 def execute(action: ActionSpec, actions: NDArray[Any], *, squash: bool = False) -> NDArray[Any]:

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from ratchet.errors import PolicyError
 from ratchet.policies.durable import (
@@ -50,6 +49,12 @@ MANIFEST = "manifest.json"
 STALE_SECONDS = 3600.0
 """A temporary directory of this age belongs to nobody."""
 
+_TYPES = {
+    "<u8": "U64", "<i8": "I64", "<f8": "F64", "<f4": "F32", "<u4": "U32", "<i4": "I32",
+    "<f2": "F16", "<u2": "U16", "<i2": "I16", "|i1": "I8", "|u1": "U8", "|b1": "BOOL",
+}  # fmt: skip
+"""NumPy's types by what safetensors calls them, in the order in which it writes them."""
+
 _TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-(\d+)-[0-9a-f]+")
 _POINTER = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -66,8 +71,34 @@ class TrainingState:
 
 
 def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    # not ascontiguousarray: it would give a scalar a dimension
-    return save_arrays({name: np.array(array, order="C") for name, array in arrays.items()})
+    """Return arrays as safetensors, as the library writes them.
+
+    It copies everything several times over: where a run is written after each of its updates, that takes
+    longer than the disk.
+    """
+    whole = {}
+    for name, array in arrays.items():
+        little = array.dtype.newbyteorder("<")
+        if little.str not in _TYPES:
+            raise PolicyError(f"array {name} is {array.dtype}, which a checkpoint cannot hold")
+        # not ascontiguousarray: it would give a scalar a dimension
+        whole[name] = np.asarray(array, dtype=little, order="C")
+    # The widest types first: every array then begins at a multiple of its type's size.
+    types = list(_TYPES)
+    order = sorted(whole, key=lambda name: (types.index(whole[name].dtype.str), name))
+    header, end = {}, 0
+    for name in order:
+        array = whole[name]
+        begin, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": _TYPES[array.dtype.str],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    parts = [whole[name].reshape(-1).view(np.uint8).data for name in order]
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
 def _spell(numbers: list[float] | tuple[float, ...]) -> list[float | str]:

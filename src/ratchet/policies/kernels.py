@@ -5,9 +5,10 @@ operations, so that an action does not depend on who else is in the batch: an ev
 once is the evaluation of 500 seeds one by one, bit for bit. `forward` and `backward` are matrix
 products over a mini-batch, three times as fast a row, for learning.
 
-A trunk is a flat float32 vector: for each layer the weight ``(out, in)`` row by row, then the bias.
-``sizes`` holds the widths: input, hidden …, output. The activation stands after every layer but the
-last, or after the last too if `activate_last`.
+A trunk is a flat float32 vector: for each layer the weight ``(out, in)`` row by row, then the bias; `by_input`
+says that its first weight is ``(in, out)``. ``sizes`` holds the widths: input, hidden …, output. The activation
+stands after every layer but the last, or after the last too if `activate_last`. A first layer whose inputs are
+mostly zeros has its products elsewhere (`sparse`), but for acting.
 
 Numba's cache does not see a change in a function of another file: everything called here is defined
 here.
@@ -34,6 +35,12 @@ _FLAGS: dict[str, Any] = {
 
 _BLOCK = 4
 """Rows that `act` computes together; a short last block is padded, so that all rows run one code."""
+
+_WIDE = 512
+"""Inputs from which on `act` looks for zeros."""
+
+_DENSE = 4
+"""One of so many inputs, at most, is other than zero where `act` leaves the zeros out."""
 
 f32 = np.float32
 
@@ -156,6 +163,68 @@ def _deactivate_all(gradient: Any, kept: Any, at: Any, outputs: Any, activation:
             _deactivate(gradient[r], out[r], activation)
 
 
+@njit(inline="always", **_FLAGS)
+def _densely(here: Any, weight: Any, bias: Any, there: Any) -> None:
+    """Compute a layer of a block of rows from all of their inputs."""
+    wide, high = weight.shape
+    o0, o1, o2, o3 = there[0, :high], there[1, :high], there[2, :high], there[3, :high]
+    for c in range(high):
+        o0[c] = bias[c]
+        o1[c] = bias[c]
+        o2[c] = bias[c]
+        o3[c] = bias[c]
+    # Four inputs at a time, so that an output is loaded and stored once for four products; the sum still
+    # goes from the first input to the last.
+    whole = wide - wide % 4
+    for i in range(0, whole, 4):
+        a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
+        b0, b1, b2, b3 = here[0, i + 1], here[1, i + 1], here[2, i + 1], here[3, i + 1]
+        c0, c1, c2, c3 = here[0, i + 2], here[1, i + 2], here[2, i + 2], here[3, i + 2]
+        d0, d1, d2, d3 = here[0, i + 3], here[1, i + 3], here[2, i + 3], here[3, i + 3]
+        for c in range(high):
+            u, v, w, z = weight[i, c], weight[i + 1, c], weight[i + 2, c], weight[i + 3, c]
+            o0[c] = (((o0[c] + a0 * u) + b0 * v) + c0 * w) + d0 * z
+            o1[c] = (((o1[c] + a1 * u) + b1 * v) + c1 * w) + d1 * z
+            o2[c] = (((o2[c] + a2 * u) + b2 * v) + c2 * w) + d2 * z
+            o3[c] = (((o3[c] + a3 * u) + b3 * v) + c3 * w) + d3 * z
+    for i in range(whole, wide):
+        a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
+        for c in range(high):
+            w = weight[i, c]
+            o0[c] += a0 * w
+            o1[c] += a1 * w
+            o2[c] += a2 * w
+            o3[c] += a3 * w
+
+
+@njit(inline="always", **_FLAGS)
+def _sparsely(row: Any, weight: Any, bias: Any, filled: Any, out: Any) -> Any:
+    """Compute a layer from the inputs that are not zero, if those are few; return whether they were.
+
+    It is the same sum in the same order as with the zeros, of which each would add nothing.
+    """
+    count = 0
+    for i in range(row.size):
+        filled[count] = i
+        count += row[i] != f32(0.0)
+    if count * _DENSE > row.size:
+        return False
+    for c in range(out.size):
+        out[c] = bias[c]
+    whole = count - count % 4
+    for k in range(0, whole, 4):
+        h, i, j, l = filled[k], filled[k + 1], filled[k + 2], filled[k + 3]  # noqa: E741
+        a, b, d, e = row[h], row[i], row[j], row[l]
+        u, v, w, z = weight[h], weight[i], weight[j], weight[l]
+        for c in range(out.size):
+            out[c] = (((out[c] + a * u[c]) + b * v[c]) + d * w[c]) + e * z[c]
+    for k in range(whole, count):
+        a, u = row[filled[k]], weight[filled[k]]
+        for c in range(out.size):
+            out[c] += a * u[c]
+    return True
+
+
 @njit(**_FLAGS)
 def act(
     x: Any, sizes: Any, transposed: Any, activation: Any, activate_last: Any, latent: Any
@@ -171,12 +240,25 @@ def act(
     out = np.empty((n, sizes[layers]), dtype=np.float32)
     here = np.zeros((_BLOCK, widest), dtype=np.float32)
     there = np.zeros((_BLOCK, widest), dtype=np.float32)
+    zeros = sizes[0] >= _WIDE
+    split = sizes[0] * sizes[1]
+    first = transposed[:split].reshape(sizes[0], sizes[1])
+    filled = np.empty(sizes[0] if zeros else 0, dtype=np.int64)
+    sparse = np.empty((_BLOCK, sizes[1] if zeros else 0), dtype=np.float32)
+    is_sparse = np.empty(_BLOCK, dtype=np.bool_)
     for start in range(0, n, _BLOCK):
         rows = min(_BLOCK, n - start)
-        for r in range(_BLOCK):
-            source = start + min(r, rows - 1)
-            for c in range(sizes[0]):
-                here[r, c] = x[source, c]
+        sparsely = zeros
+        if zeros:
+            bias = transposed[split : split + sizes[1]]
+            for r in range(rows):
+                is_sparse[r] = _sparsely(x[start + r], first, bias, filled, sparse[r])
+                sparsely = sparsely and is_sparse[r]
+        if not sparsely or layers == 1:
+            for r in range(_BLOCK):
+                source = start + min(r, rows - 1)
+                for c in range(sizes[0]):
+                    here[r, c] = x[source, c]
         offset = 0
         for layer in range(layers):
             wide, high = sizes[layer], sizes[layer + 1]
@@ -187,44 +269,16 @@ def act(
             weight = transposed[offset : offset + wide * high].reshape(wide, high)
             bias = transposed[offset + wide * high : offset + wide * high + high]
             offset += wide * high + high
-            o0, o1, o2, o3 = there[0, :high], there[1, :high], there[2, :high], there[3, :high]
-            for c in range(high):
-                o0[c] = bias[c]
-                o1[c] = bias[c]
-                o2[c] = bias[c]
-                o3[c] = bias[c]
-            # Four inputs at a time, so that an output is loaded and stored once for four products; the
-            # sum still goes from the first input to the last.
-            whole = wide - wide % 4
-            for i in range(0, whole, 4):
-                a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
-                b0, b1, b2, b3 = here[0, i + 1], here[1, i + 1], here[2, i + 1], here[3, i + 1]
-                c0, c1, c2, c3 = here[0, i + 2], here[1, i + 2], here[2, i + 2], here[3, i + 2]
-                d0, d1, d2, d3 = here[0, i + 3], here[1, i + 3], here[2, i + 3], here[3, i + 3]
-                for c in range(high):
-                    u, v, w, z = (
-                        weight[i, c],
-                        weight[i + 1, c],
-                        weight[i + 2, c],
-                        weight[i + 3, c],
-                    )
-                    o0[c] = (((o0[c] + a0 * u) + b0 * v) + c0 * w) + d0 * z
-                    o1[c] = (((o1[c] + a1 * u) + b1 * v) + c1 * w) + d1 * z
-                    o2[c] = (((o2[c] + a2 * u) + b2 * v) + c2 * w) + d2 * z
-                    o3[c] = (((o3[c] + a3 * u) + b3 * v) + c3 * w) + d3 * z
-            for i in range(whole, wide):
-                a0, a1, a2, a3 = here[0, i], here[1, i], here[2, i], here[3, i]
-                for c in range(high):
-                    w = weight[i, c]
-                    o0[c] += a0 * w
-                    o1[c] += a1 * w
-                    o2[c] += a2 * w
-                    o3[c] += a3 * w
+            if layer > 0 or not sparsely:
+                _densely(here, weight, bias, there)
+            if layer == 0 and zeros:
+                # Row by row, so that what a row comes to does not depend on its neighbours' zeros.
+                for r in range(rows):
+                    if is_sparse[r]:
+                        there[r, :high] = sparse[r]
             if layer < layers - 1 or activate_last:
-                _activate(o0, activation)
-                _activate(o1, activation)
-                _activate(o2, activation)
-                _activate(o3, activation)
+                for r in range(_BLOCK):
+                    _activate(there[r, :high], activation)
             here, there = there, here
         for r in range(rows):
             for c in range(sizes[layers]):
@@ -233,11 +287,21 @@ def act(
 
 
 @njit(**_FLAGS)
-def forward(x: Any, sizes: Any, trunk: Any, activation: Any, activate_last: Any, kept: Any) -> Any:
+def forward(
+    x: Any,
+    sizes: Any,
+    trunk: Any,
+    activation: Any,
+    activate_last: Any,
+    by_input: Any,
+    begun: Any,
+    kept: Any,
+) -> Any:
     """Return the outputs ``(n, out)`` of a trunk over a mini-batch, a view of `kept`.
 
     `kept`, flat, at least ``n * sum(sizes[1:])``, receives every layer's output, for `backward`; GELU needs
-    twice that, for its slopes.
+    twice that, for its slopes. Where the first layer's products stand in `kept` already, `begun`, only the
+    number of rows matters of `x`.
     """
     n = x.shape[0]
     layers = sizes.size - 1
@@ -246,11 +310,15 @@ def forward(x: Any, sizes: Any, trunk: Any, activation: Any, activate_last: Any,
     below = x
     for layer in range(layers):
         wide, high = sizes[layer], sizes[layer + 1]
-        weight = trunk[offset : offset + wide * high].reshape(high, wide)
+        weights = trunk[offset : offset + wide * high]
         bias = trunk[offset + wide * high : offset + wide * high + high]
         offset += wide * high + high
         out = kept[at : at + n * high].reshape(n, high)
-        np.dot(below, weight.T, out)
+        if layer == 0 and by_input:
+            if not begun:
+                np.dot(below, weights.reshape(wide, high), out)
+        else:
+            np.dot(below, weights.reshape(high, wide).T, out)
         active = layer < layers - 1 or activate_last
         for r in range(n):
             row = out[r]
@@ -273,16 +341,20 @@ def backward(
     trunk: Any,
     activation: Any,
     activate_last: Any,
+    by_input: Any,
+    begun: Any,
     kept: Any,
     d_out: Any,
     d_trunk: Any,
     d_x: Any,
     scratch: Any,
-) -> None:
+) -> Any:
     """Write the gradient of a trunk into `d_trunk`, given the one of its outputs.
 
     `kept` is what `forward` left. `d_x` receives the gradient of the inputs, if it has rows. `scratch`
-    is ``(2, at least n * widest)``. `d_out` is overwritten if the last layer is activated.
+    is ``(2, at least n * widest)``. `d_out` is overwritten if the last layer is activated. Returned is the
+    gradient of the first layer's products ``(n, sizes[1])``, from which the caller has to make that of its
+    weight if the forward pass was `begun` for it.
     """
     n = x.shape[0]
     layers = sizes.size - 1
@@ -298,15 +370,19 @@ def backward(
         wide, high = sizes[layer], sizes[layer + 1]
         offset -= wide * high + high
         at -= n * high
-        weight = trunk[offset : offset + wide * high].reshape(high, wide)
-        d_weight = d_trunk[offset : offset + wide * high].reshape(high, wide)
+        weights = trunk[offset : offset + wide * high]
+        d_weights = d_trunk[offset : offset + wide * high]
         d_bias = d_trunk[offset + wide * high : offset + wide * high + high]
         if layer == layers - 1 and activate_last:
             _deactivate_all(gradient, kept, at, outputs, activation)
         below = x
         if layer > 0:
             below = kept[at - n * wide : at].reshape(n, wide)
-        np.dot(gradient.T, below, d_weight)
+        if layer == 0 and by_input:
+            if not begun:
+                np.dot(below.T, gradient, d_weights.reshape(wide, high))
+        else:
+            np.dot(gradient.T, below, d_weights.reshape(high, wide))
         d_bias[:] = f32(0.0)
         for r in range(n):
             row = gradient[r]
@@ -314,12 +390,15 @@ def backward(
                 d_bias[c] += row[c]
         if layer > 0:
             lower = scratch[side, : n * wide].reshape(n, wide)
-            np.dot(gradient, weight, lower)
+            np.dot(gradient, weights.reshape(high, wide), lower)
             _deactivate_all(lower, kept, at - n * wide, outputs, activation)
             gradient = lower
             side = 1 - side
+        elif d_x.shape[0] > 0 and by_input:
+            np.dot(gradient, weights.reshape(wide, high).T, d_x)
         elif d_x.shape[0] > 0:
-            np.dot(gradient, weight, d_x)
+            np.dot(gradient, weights.reshape(high, wide), d_x)
+    return gradient
 
 
 @njit(inline="always", **_FLAGS)

@@ -135,6 +135,7 @@ class AdapterLayout(Layout):
             self.shapes[f"{name}.A"] = (own, wide)
             self.shapes[f"{name}.B"] = (high, own)
         self.order = list(self.shapes)
+        self.by_input = frozenset()
         self.slices = {}
         self.size = 0
         for name, shape in self.shapes.items():
@@ -246,15 +247,13 @@ class LowRankNetwork:
 
     def _adapter(self, name: str) -> _Adapter:
         def own(flat: FloatArray, part: str) -> FloatArray:
-            where = self.layout.slices[f"{name}.{part}"]
-            return flat[where].reshape(self.layout.shapes[f"{name}.{part}"])
+            return self.layout.view(flat, f"{name}.{part}")
 
-        where, shape = self.inner.layout.slices[name], self.inner.layout.shapes[name]
-        weight = self.inner.parameters[where].reshape(shape)
+        weight = self.inner.layout.view(self.inner.parameters, name)
         return _Adapter(
             start=weight.copy(),
             weight=weight,
-            d_weight=self.inner.gradient[where].reshape(shape),
+            d_weight=self.inner.layout.view(self.inner.gradient, name),
             A=own(self.parameters, "A"),
             B=own(self.parameters, "B"),
             d_a=own(self.gradient, "A"),

@@ -10,8 +10,16 @@ from torch import nn
 
 from ratchet.errors import PolicyError
 from ratchet.policies.actor import trunk_tensors
-from ratchet.policies.network import FloatArray, Layout, PolicyHead, RoutingHead, ValueHead
+from ratchet.policies.network import (
+    Beside,
+    FloatArray,
+    Layout,
+    PolicyHead,
+    RoutingHead,
+    ValueHead,
+)
 from ratchet.policies.policy import Policy
+from ratchet.policies.sparse import Rows, SparseRows, joined
 from ratchet.policies.spec import PolicySpec
 
 _ACTIVATIONS = {
@@ -91,13 +99,13 @@ class TorchNetwork:
         except (RuntimeError, AssertionError) as error:
             raise PolicyError(f"device {device!r} cannot be used: {error}") from error
 
-    def values(self, x: FloatArray) -> FloatArray:
+    def values(self, x: Rows) -> FloatArray:
         """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
         self._upload()
         with torch.no_grad():
             return self._host(self._module.values(self._tensor(x)))
 
-    def outputs(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def outputs(self, x: Rows) -> tuple[FloatArray, FloatArray]:
         """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
         self._upload()
         with torch.no_grad():
@@ -106,14 +114,17 @@ class TorchNetwork:
 
     def differentiate(
         self,
-        x: FloatArray,
+        x: Rows | Beside,
         policy_head: PolicyHead | None,
         value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
         self._upload()
-        outputs, features, values = self._module(self._tensor(x))
+        both = x.both if isinstance(x, Beside) else x
+        acted = joined(both, x.actor) if isinstance(x, Beside) else both
+        outputs, features, values = self._module(self._tensor(acted))
+        values = values[: len(both)]
         roots, slopes = [], []
         if value_head is not None:
             roots.append(values)
@@ -125,14 +136,15 @@ class TorchNetwork:
         self._module.zero_grad(set_to_none=True)
         if roots:
             torch.autograd.backward(roots, slopes)
-        for name, where in self.layout.slices.items():
+        for name in self.layout.order:
             if name == "log_std":
                 continue
             slope = self._module.tensor(name).grad
-            self.gradient[where] = 0.0 if slope is None else self._host(slope).ravel()
+            self.layout.view(self.gradient, name)[...] = 0.0 if slope is None else self._host(slope)
 
-    def _tensor(self, array: FloatArray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+    def _tensor(self, rows: Rows) -> torch.Tensor:
+        array = rows.dense() if isinstance(rows, SparseRows) else np.ascontiguousarray(rows)
+        return torch.from_numpy(array).to(self._device)
 
     def _host(self, tensor: torch.Tensor) -> FloatArray:
         result: FloatArray = tensor.detach().cpu().numpy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,9 +20,10 @@ import scipy.linalg.cython_blas  # noqa: F401
 from numpy.typing import NDArray
 
 from ratchet.policies import kernels
-from ratchet.policies.actor import trunk_sizes, trunk_tensors
+from ratchet.policies.actor import critic_tensors, trunk_sizes, trunk_tensors
 from ratchet.policies.policy import Policy, Tensors
-from ratchet.policies.spec import PolicySpec
+from ratchet.policies.sparse import WIDE, Rows, SparseRows, compact, joined
+from ratchet.policies.spec import EntitySpec, PolicySpec, RecurrentSpec, Spec
 
 FloatArray = NDArray[np.float32]
 
@@ -37,11 +39,16 @@ RoutingHead = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 
 
 class Layout:
-    """Where each named tensor lies in the flat vector."""
+    """Where each named tensor lies in the flat vector.
+
+    Those in `by_input` lie there as ``(in, out)``: the first weights of a perceptron that sees much, so that
+    inputs that are zero can be passed over.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self.shapes = policy.spec.tensor_shapes()
         self.order = list(self.shapes)
+        self.by_input = _wide_weights(policy.spec)
         self.slices: dict[str, slice] = {}
         offset = 0
         for name in self.order:
@@ -52,14 +59,19 @@ class Layout:
 
     def pack(self, tensors: Tensors) -> FloatArray:
         """Return the tensors as one new flat vector."""
-        return np.concatenate([tensors[name].ravel() for name in self.order]).astype(np.float32)
+        flat = np.empty(self.size, dtype=np.float32)
+        for name in self.order:
+            self.view(flat, name)[...] = tensors[name]
+        return flat
 
     def unpack(self, flat: FloatArray) -> dict[str, FloatArray]:
         """Return copies of the named tensors."""
-        return {
-            name: flat[where].reshape(self.shapes[name]).copy()
-            for name, where in self.slices.items()
-        }
+        return {name: self.view(flat, name).copy() for name in self.order}
+
+    def view(self, flat: FloatArray, name: str) -> FloatArray:
+        """Return a tensor's part of the flat vector in the tensor's shape; to write there is to write it."""
+        part, shape = flat[self.slices[name]], self.shapes[name]
+        return part.reshape(shape[::-1]).T if name in self.by_input else part.reshape(shape)
 
     def mask(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Return a flat mask that is true on the named tensors."""
@@ -75,11 +87,35 @@ class Layout:
         return slice(self.slices[names[0]].start, self.slices[names[-1]].stop)
 
 
+def _wide_weights(spec: Spec) -> frozenset[str]:
+    """Return the names of the weights that stand input by input."""
+    if isinstance(spec, RecurrentSpec):
+        return frozenset()
+    if isinstance(spec, EntitySpec):
+        firsts = ["mlp_extractor.policy_net.0.weight", critic_tensors(spec.critic)[0]]
+    else:
+        names = trunk_tensors(spec)
+        firsts = [
+            names[trunk][0] for trunk in (("shared",) if spec.shared else ("actor", "critic"))
+        ]
+    shapes = spec.tensor_shapes()
+    return frozenset(name for name in firsts if shapes[name][1] >= WIDE)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Observations ``(n, size)``, and others ``(m, size)`` that only the actor sees."""
+
+    both: Rows
+    actor: Rows
+
+
 class Network(Protocol):
     """What the learner needs of a network.
 
     What it sees, `x`, is ``(n, size)`` observations for a perceptron and `Sequences` for a recurrent network;
-    either way its outputs have one row for each transition.
+    either way its outputs have one row for each transition. A perceptron can be differentiated for
+    observations `Beside` others: then its actor's outputs have ``n + m`` rows and its values `n`.
     """
 
     layout: Layout
@@ -140,48 +176,72 @@ class Trunk:
         activation: int,
         *,
         activate_last: bool = False,
+        by_input: bool = False,
     ) -> None:
         self.sizes = np.array(sizes, dtype=np.int64)
         self.parameters = parameters
         self.gradient = gradient
         self.activation = activation
         self.activate_last = activate_last
+        self.by_input = by_input
         self._rows = 0
 
-    def forward(self, x: FloatArray) -> FloatArray:
+    def forward(self, x: Rows) -> FloatArray:
         """Return outputs ``(n, out)``: a view that the next pass overwrites."""
         if len(x) > self._rows:
             self._rows = len(x)
             parts = 2 if self.activation == kernels.GELU else 1
             self.kept = np.empty(parts * self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
             self.scratch = np.empty((2, self._rows * int(self.sizes.max())), dtype=np.float32)
+        sparse = isinstance(x, SparseRows)
+        if isinstance(x, SparseRows):
+            wide, high = int(self.sizes[0]), int(self.sizes[1])
+            products = self.kept[: len(x) * high].reshape(len(x), high)
+            x.product(self.parameters[: wide * high].reshape(wide, high), products)
         result: FloatArray = kernels.forward(
-            x, self.sizes, self.parameters, self.activation, self.activate_last, self.kept
-        )
-        return result
-
-    def features(self, x: FloatArray) -> FloatArray:
-        """Return the input of the last layer, as the latest `forward` of `x` computed it."""
-        if len(self.sizes) == 2:
-            return x
-        n, width = len(x), int(self.sizes[-2])
-        end = n * int(self.sizes[1:-1].sum())
-        return self.kept[end - n * width : end].reshape(n, width)
-
-    def backward(self, x: FloatArray, d_out: FloatArray, d_x: FloatArray) -> None:
-        """Fill the gradient, and `d_x` if it has rows, after a `forward` of the same `x`."""
-        kernels.backward(
-            x,
+            _rows_of(x),
             self.sizes,
             self.parameters,
             self.activation,
             self.activate_last,
+            self.by_input,
+            sparse,
+            self.kept,
+        )
+        return result
+
+    def features(self, x: Rows) -> FloatArray:
+        """Return the input of the last layer, as the latest `forward` of `x` computed it."""
+        if len(self.sizes) == 2:
+            return x.dense() if isinstance(x, SparseRows) else x
+        n, width = len(x), int(self.sizes[-2])
+        end = n * int(self.sizes[1:-1].sum())
+        return self.kept[end - n * width : end].reshape(n, width)
+
+    def backward(self, x: Rows, d_out: FloatArray, d_x: FloatArray) -> None:
+        """Fill the gradient, and `d_x` if it has rows, after a `forward` of the same `x`."""
+        first: FloatArray = kernels.backward(
+            _rows_of(x),
+            self.sizes,
+            self.parameters,
+            self.activation,
+            self.activate_last,
+            self.by_input,
+            isinstance(x, SparseRows),
             self.kept,
             d_out,
             self.gradient,
             d_x,
             self.scratch,
         )
+        if isinstance(x, SparseRows):
+            wide, high = int(self.sizes[0]), int(self.sizes[1])
+            x.weight_gradient(first, self.gradient[: wide * high].reshape(wide, high))
+
+
+def _rows_of(x: Rows) -> FloatArray:
+    """Return rows for a kernel that is not to look at them where they are sparse."""
+    return np.empty((len(x), 0), dtype=np.float32) if isinstance(x, SparseRows) else x
 
 
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)
@@ -213,49 +273,58 @@ class CompiledNetwork:
                 self.gradient[where],
                 activation,
                 activate_last=activate_last,
+                by_input=names[name][0] in self.layout.by_input,
             )
 
         self._actor, self._critic = trunk("actor"), trunk("critic")
         self._shared = trunk("shared", activate_last=True) if spec.shared else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="critic")
 
-    def values(self, x: FloatArray) -> FloatArray:
+    def values(self, x: Rows) -> FloatArray:
         """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
-        seen = x if self._shared is None else self._shared.forward(x)
-        return self._critic.forward(seen)[:, 0].copy()
+        return self._critic.forward(self._features(x))[:, 0].copy()
 
-    def outputs(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def outputs(self, x: Rows) -> tuple[FloatArray, FloatArray]:
         """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
-        seen = x if self._shared is None else self._shared.forward(x)
+        seen = self._features(x)
         outputs = self._actor.forward(seen).copy()
         return outputs, self._actor.features(seen).copy()
 
     def differentiate(
         self,
-        x: FloatArray,
+        x: Rows | Beside,
         policy_head: PolicyHead | None,
         value_head: ValueHead | None,
         routing_head: RoutingHead | None = None,  # noqa: ARG002 - it has no gate
     ) -> None:
         """Fill `gradient` (log_std excepted: the policy head owns it) for a mini-batch ``(n, size)``."""
+        both = compact(x.both if isinstance(x, Beside) else x)
+        acted = joined(both, compact(x.actor)) if isinstance(x, Beside) else both
         if self._shared is None and (policy_head is None or value_head is None):
             # One trunk alone needs no thread, and leaves a BLAS of several the whole machine.
-            self._differentiate_critic(x, value_head, _NO_ROWS)
-            self._differentiate_actor(x, policy_head, _NO_ROWS)
+            self._differentiate_critic(both, value_head, _NO_ROWS)
+            self._differentiate_actor(acted, policy_head, _NO_ROWS)
             return
         if self._shared is None:
-            critic = self._pool.submit(self._differentiate_critic, x, value_head, _NO_ROWS)
-            self._differentiate_actor(x, policy_head, _NO_ROWS)
+            critic = self._pool.submit(self._differentiate_critic, both, value_head, _NO_ROWS)
+            self._differentiate_actor(acted, policy_head, _NO_ROWS)
             critic.result()
             return
-        seen = self._shared.forward(x)
-        d_actor, d_critic = np.zeros_like(seen), np.zeros_like(seen)
-        self._differentiate_critic(seen, value_head, d_critic)
+        seen = self._shared.forward(acted)
+        valued = seen[: len(both)]
+        d_actor, d_critic = np.zeros_like(seen), np.zeros_like(valued)
+        self._differentiate_critic(valued, value_head, d_critic)
         self._differentiate_actor(seen, policy_head, d_actor)
-        self._shared.backward(x, d_actor + d_critic, _NO_ROWS)
+        d_actor[: len(both)] += d_critic
+        self._shared.backward(acted, d_actor, _NO_ROWS)
+
+    def _features(self, x: Rows) -> Rows:
+        """Return what both trunks see."""
+        seen = compact(x)
+        return seen if self._shared is None else self._shared.forward(seen)
 
     def _differentiate_actor(
-        self, x: FloatArray, policy_head: PolicyHead | None, d_x: FloatArray
+        self, x: Rows, policy_head: PolicyHead | None, d_x: FloatArray
     ) -> None:
         d_outputs = None
         if policy_head is not None:
@@ -266,9 +335,7 @@ class CompiledNetwork:
         else:
             self._actor.backward(x, d_outputs, d_x)
 
-    def _differentiate_critic(
-        self, x: FloatArray, value_head: ValueHead | None, d_x: FloatArray
-    ) -> None:
+    def _differentiate_critic(self, x: Rows, value_head: ValueHead | None, d_x: FloatArray) -> None:
         if value_head is None:
             self._critic.gradient[:] = 0.0
             return

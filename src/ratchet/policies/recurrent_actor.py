@@ -21,8 +21,9 @@ from ratchet.policies.actor import (
     choose_gaussian,
     transposed,
 )
+from ratchet.policies.entity_actor import EntityActor
 from ratchet.policies.policy import Policy
-from ratchet.policies.spec import ActionSpec, RecurrentSpec
+from ratchet.policies.spec import ActionSpec, EntitySpec, RecurrentSpec
 
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)
 _ALL_SLOTS = np.empty((0, 0), dtype=np.bool_)
@@ -245,6 +246,8 @@ def _run(trunk: tuple[Any, Any, int], x: FloatArray, *, activate_last: bool = Fa
     return result
 
 
-def actor_for(policy: Policy) -> Actor | RecurrentActor:
+def actor_for(policy: Policy) -> Actor | RecurrentActor | EntityActor:
     """Return the policy, ready to play."""
-    return RecurrentActor(policy) if isinstance(policy.spec, RecurrentSpec) else Actor(policy)
+    if isinstance(policy.spec, RecurrentSpec):
+        return RecurrentActor(policy)
+    return EntityActor(policy) if isinstance(policy.spec, EntitySpec) else Actor(policy)

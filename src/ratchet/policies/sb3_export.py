@@ -335,13 +335,13 @@ def write_sb3(
     Raises
     ------
     PolicyError
-        If the policy is recurrent, or one of the files exists already or cannot be written.
+        If the policy is no perceptron, or one of the files exists already or cannot be written.
 
     """
     if not isinstance(policy.spec, PolicySpec):
         raise PolicyError(
             f"a policy of kind {policy.spec.kind!r} cannot be written as a Stable-Baselines3 zip, which has "
-            "no GRU that sees the previous action and reward; perceptrons (kind 'mlp') can"
+            "no such network; perceptrons (kind 'mlp') can"
         )
     path = Path(path)
     statistics = path.with_name(f"{path.stem}.vecnormalize.pkl")

@@ -1,7 +1,7 @@
 """What a policy is made of: the shapes of its observation, action and network. No arrays here.
 
-There are two kinds of network: a multilayer perceptron (`PolicySpec`), and a recurrent one with or without
-a bank of slots (`RecurrentSpec`).
+There are three kinds of network: a multilayer perceptron (`PolicySpec`), a recurrent one with or without
+a bank of slots (`RecurrentSpec`), and one that knows sets of entities (`EntitySpec`).
 
 A spec is frozen JSON-able data; with the tensors that it names it determines the policy. Tensors are
 named as Stable-Baselines3 names them (``mlp_extractor.policy_net.0.weight``, ``action_net.bias``,
@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ratchet.errors import PolicyError
+from ratchet.entities import Entities
+from ratchet.errors import PolicyError, TaskError
 
 Activation = Literal["tanh", "relu", "elu", "leaky_relu", "gelu"]
 Distribution = Literal["categorical", "gaussian", "gsde"]
@@ -210,7 +211,115 @@ class RecurrentSpec:
         return {**asdict(self), "kind": self.kind}
 
 
-Spec = PolicySpec | RecurrentSpec
+@dataclass(frozen=True, kw_only=True)
+class EntitySpec:
+    """Architecture of an actor that knows sets of entities, beside a critic that is a perceptron.
+
+    What is in no set goes through the `hidden` layers and becomes a token of `width`, and so does every entity
+    that is there, by its set's linear layer. In each of the `blocks` a row's tokens see each other by attention
+    with so many `heads`, then each goes through a hidden layer of twice the width; before both, and before the
+    scores, stands a norm. An action's logit is the sum of what scores it (`ratchet.entities`): a linear function of
+    the row's token and of the hidden layer below it, one of an entity's token, or a bilinear one of two tokens.
+    An action whose entities are not there has a logit of 0.
+
+    Raises
+    ------
+    PolicyError
+        If the structure does not fit observation and actions, or the heads do not share the width evenly.
+
+    """
+
+    observation: ObservationSpec
+    action: ActionSpec
+    entities: Entities
+    width: int = 64
+    blocks: int = 1
+    heads: int = 4
+    hidden: tuple[int, ...] = (256,)
+    critic: tuple[int, ...] = (512, 256, 256)
+    masked: bool = False
+    kind: Literal["entities"] = "entities"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        if self.action.kind != "discrete":
+            raise PolicyError(
+                f"a policy of kind 'entities' chooses among discrete actions, not from {self.action}"
+            )
+        try:
+            self.entities.check(self.observation.size, self.action.n)
+        except TaskError as error:
+            raise PolicyError(f"the policy's entities do not fit its spaces: {error}") from error
+        if self.heads < 1 or self.width < 1 or self.width % self.heads or self.blocks < 0:
+            raise PolicyError(
+                f"{self.blocks} blocks of {self.heads} heads cannot share a width of {self.width}; "
+                "each head takes the same part of it"
+            )
+        if not self.hidden:
+            raise PolicyError(
+                "the policy has no hidden layer for what is in no set; state at least one"
+            )
+
+    @property
+    def activation(self) -> Activation:
+        """What follows every hidden layer."""
+        return "gelu"
+
+    @property
+    def distribution(self) -> Distribution:
+        """Its actions are discrete."""
+        return "categorical"
+
+    @property
+    def exploration(self) -> None:
+        """No state-dependent exploration: its actions are discrete."""
+        return
+
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every tensor, by name: the actor's in the order of its pass, the critic's."""
+        wide = self.width
+        shapes: dict[str, tuple[int, ...]] = {}
+
+        def linear(name: str, out: int, width: int) -> None:
+            shapes[f"{name}.weight"] = (out, width)
+            shapes[f"{name}.bias"] = (out,)
+
+        def stack(prefix: str, width: int, layers: tuple[int, ...]) -> int:
+            for index, out in enumerate(layers):
+                linear(f"{prefix}.{2 * index}", out, width)
+                width = out
+            return width
+
+        size = self.observation.size
+        rest = stack("mlp_extractor.policy_net", self.entities.rest_of(size).size, self.hidden)
+        linear("row", wide, rest)
+        for one in self.entities.sets:
+            linear(f"entities.{one.name}", wide, one.width)
+            if one.ordered:
+                shapes[f"entities.{one.name}.places"] = (one.count, wide)
+        for number in range(self.blocks):
+            block = f"blocks.{number}"
+            shapes[f"{block}.attention.norm.weight"] = (wide,)
+            linear(f"{block}.attention.in", 3 * wide, wide)
+            linear(f"{block}.attention.out", wide, wide)
+            shapes[f"{block}.between.norm.weight"] = (wide,)
+            stack(f"{block}.between", wide, (2 * wide, wide))
+        shapes["norm.weight"] = (wide,)
+        if self.entities.alone:
+            linear("action_net.alone", len(self.entities.alone), wide + rest)
+        for single in self.entities.single:
+            linear(f"action_net.{single.name}", 1, wide)
+        for pair in self.entities.pairs:
+            linear(f"action_net.{pair.name}", wide + 1, wide)
+        linear("value_net", 1, stack("mlp_extractor.value_net", size, self.critic))
+        return shapes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain JSON data."""
+        return asdict(self)
+
+
+Spec = PolicySpec | RecurrentSpec | EntitySpec
 
 
 def read_spec(data: Mapping[str, Any]) -> Spec:
@@ -238,9 +347,14 @@ def read_spec(data: Mapping[str, Any]) -> Spec:
             # The kind follows from the slots.
             del fields["kind"]
             return RecurrentSpec(**spaces, **fields)
+        if kind == "entities":
+            for key in ("hidden", "critic"):
+                fields[key] = tuple(fields[key])
+            entities = Entities.read(fields.pop("entities"))
+            return EntitySpec(**spaces, entities=entities, **fields)
         if kind != "mlp":
             raise PolicyError(
-                f"the policy is of kind {kind!r}; this version reads mlp, recurrent and astral"
+                f"the policy is of kind {kind!r}; this version reads mlp, recurrent, astral and entities"
             )
         for key in ("shared", "actor", "critic"):
             fields[key] = tuple(fields[key])
@@ -250,5 +364,5 @@ def read_spec(data: Mapping[str, Any]) -> Spec:
             exploration=StateDependentExploration(**exploration) if exploration else None,
             **fields,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, TaskError) as error:
         raise PolicyError(f"the policy's architecture cannot be read: {error}") from error

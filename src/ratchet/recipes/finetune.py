@@ -229,7 +229,14 @@ def same_function(
     if not all(np.array_equal(mine[mode], theirs[mode]) for mode in mine):
         return False
     return all(
-        agreement(task, actor_for(first), actor_for(second), selection_seeds(len(mine[mode])), mode)
+        agreement(
+            task,
+            actor_for(first),
+            actor_for(second),
+            selection_seeds(len(mine[mode])),
+            mode,
+            stall_after=task.stall_after,
+        )
         == 1.0
         for mode in mine
     )

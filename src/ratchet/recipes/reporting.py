@@ -11,15 +11,19 @@ from ratchet.ledger.ledger import Ledger
 from ratchet.ledger.rows import Run
 from ratchet.recipes.session import LEDGER
 from ratchet.report.document import Document, Table
+from ratchet.report.exports import write_exports
 from ratchet.report.finetuning import finetuning_document, summary_table
 from ratchet.report.laboratory import STUDIES, study_document, study_summary
+from ratchet.report.loop import is_loop, loop_document, loop_summary
 from ratchet.report.publish import write_report
 
-_KINDS = ("recipe", "train", "finetune")
+_KINDS = ("recipe", "train", "finetune", "clone", "fleet")
 
 
 def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Table]:
     """Write the report of a run, the latest by default; return its name, document and summary.
+
+    Of a cloning or a fleet also every episode, as CSV files.
 
     Raises
     ------
@@ -34,12 +38,22 @@ def report_run(root: Path, name: str | None = None) -> tuple[str, Document, Tabl
                 f"run {run.name!r} is of kind {run.kind!r}, which has no report; "
                 f"those of kind {', '.join(_KINDS)} have one"
             )
-        study = isinstance(run.recipe, dict) and run.recipe.get("recipe") in STUDIES
-        document = (study_document if study else finetuning_document)(ledger, run.id)
+        document, summary = _made(ledger, run)
         write_report(document, root / run.name)
+        if is_loop(run):
+            write_exports(ledger, run.id, root / run.name)
         ledger.set_report(run.id, f"{run.name}/report.html")
         update_index(root, ledger)
-        return run.name, document, (study_summary if study else summary_table)(ledger, run.id)
+        return run.name, document, summary
+
+
+def _made(ledger: Ledger, run: Run) -> tuple[Document, Table]:
+    """Return a run's document, and the table of it that a terminal shows."""
+    if is_loop(run):
+        return loop_document(ledger, run.id), loop_summary(ledger, run.id)
+    if isinstance(run.recipe, dict) and run.recipe.get("recipe") in STUDIES:
+        return study_document(ledger, run.id), study_summary(ledger, run.id)
+    return finetuning_document(ledger, run.id), summary_table(ledger, run.id)
 
 
 def _latest(ledger: Ledger) -> Run:

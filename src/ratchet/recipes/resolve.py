@@ -11,8 +11,9 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
+from ratchet.evaluation.agents import TaskTeacher, Who
 from ratchet.policies import kernels
-from ratchet.policies.actor import Choice, Chooser
+from ratchet.policies.actor import Choice
 from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
 from ratchet.policies.interventions import intervene, parse_intervention
 from ratchet.policies.policy import Policy
@@ -24,21 +25,15 @@ _NO_STATE = np.empty((0, 0), dtype=np.float32)
 
 BUILT_IN = {
     "random": "every legal action equally likely",
-    "heuristic": "the task's hand-written policy, where it has one",
+    "heuristic": "the task's own player, where it has one",
 }
 
 
-class _Memoryless:
-    memory = 0
-
-    def remember(self, state: NDArray[np.float32], actions: NDArray[Any]) -> None:
-        """Do nothing: it remembers nothing."""
-
-
-class _RandomChooser(_Memoryless):
+class _RandomChooser:
     """Chooses every legal action with the same probability, from the episode's own noise."""
 
     id = "random"
+    memory = 0
 
     def __init__(self, task: Task) -> None:
         self._space = space = task.action_space
@@ -74,39 +69,21 @@ class _RandomChooser(_Memoryless):
         drawn = (low + unit * (high - low)).astype(np.float32)
         return Choice(drawn, drawn, nan)
 
-
-class _HeuristicChooser(_Memoryless):
-    """Plays the task's hand-written policy."""
-
-    id = "heuristic"
-
-    def __init__(self, task: Task) -> None:
-        if task.heuristic is None:
-            raise PolicyError(f"task {task.name!r} has no heuristic; choose another policy")
-        self._choose = task.heuristic
-
-    def act(
-        self,
-        observations: NDArray[np.float32],
-        masks: NDArray[np.bool_] | None,  # noqa: ARG002
-        seeds: NDArray[np.uint64],  # noqa: ARG002
-        steps: NDArray[np.int64],  # noqa: ARG002
-        *,
-        deterministic: bool,  # noqa: ARG002
-        state: NDArray[np.float32] = _NO_STATE,  # noqa: ARG002
-    ) -> Choice:
-        """Choose for ``(n, size)`` observations."""
-        actions = self._choose(observations)
-        return Choice(actions, actions, np.full(len(observations), np.nan, dtype=np.float32))
+    def remember(self, state: NDArray[np.float32], actions: NDArray[Any]) -> None:
+        """Do nothing: it remembers nothing."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays in an evaluation: a chooser, its label, and its policy if it has one."""
+    """Who plays in an evaluation: a chooser or a teacher, its label, and its policy if it has one."""
 
     label: str
-    chooser: Chooser
+    who: Who
     policy: Policy | None
+
+    def stall_after(self, stated: int) -> int:
+        """Return what an evaluation's `stall_after` is for this one: nothing, where no policy has a next-best action."""
+        return stated if self.policy is not None else 0
 
 
 def load_policy(text: str, root: Path) -> Policy:
@@ -171,7 +148,7 @@ def check_usable(policy: Policy) -> None:
 
 
 def load_player(text: str, task: Task, root: Path) -> Player:
-    """Return who plays, checked against the task.
+    """Return who plays, checked against the task: a policy, ``random``, or one of the task's teachers by name.
 
     Raises
     ------
@@ -181,8 +158,10 @@ def load_player(text: str, task: Task, root: Path) -> Player:
     """
     if text == "random":
         return Player(text, _RandomChooser(task), None)
+    if text in task.teachers:
+        return Player(text, TaskTeacher(text), None)
     if text == "heuristic":
-        return Player(text, _HeuristicChooser(task), None)
+        raise PolicyError(f"task {task.name!r} has no heuristic; choose another policy")
     policy = load_policy(text, root)
     check_usable(policy)
     check_fit(policy.spec, task)

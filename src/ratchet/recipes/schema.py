@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.learning.config import SafetyConfig
+from ratchet.recipes.parallel import ParallelRecipe
 from ratchet.recipes.settings import explain
 from ratchet.recipes.study import ArmChoice, BaseChoice, Name, Study
 
@@ -67,7 +68,9 @@ def shipped() -> list[str]:
     )
 
 
-def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False) -> Recipe | Study:
+def read_recipe(
+    text: str, settings: Sequence[str] = (), *, quick: bool = False
+) -> Recipe | Study | ParallelRecipe:
     """Return the recipe of a name that ships or of a TOML file, with ``a.b=v`` settings applied.
 
     Raises
@@ -105,7 +108,7 @@ def read_recipe(text: str, settings: Sequence[str] = (), *, quick: bool = False)
         raise RecipeError(f"recipe {text!r}: {explain(error)}") from error
 
 
-def read_claims(recipe: Recipe | Study) -> list[dict[str, Any]]:
+def read_claims(recipe: Recipe | Study | ParallelRecipe) -> list[dict[str, Any]]:
     """Return the numbers that the recipe's write-up states."""
     if recipe.claims is None:
         return []
@@ -151,12 +154,15 @@ def _apply(data: dict[str, Any], setting: str) -> None:
     data[last] = value
 
 
-def _model(data: dict[str, Any]) -> type[Recipe | Study]:
+def _model(data: dict[str, Any]) -> type[Recipe | Study | ParallelRecipe]:
     kinds = get_args(Name)
     name = data.get("recipe")
-    if name is not None and name not in {"sb3-finetuning", *kinds}:
-        known = did_you_mean(str(name), ["sb3-finetuning", *kinds])
+    names = ["sb3-finetuning", "parallel-ppo", *kinds]
+    if name is not None and name not in names:
+        known = did_you_mean(str(name), names)
         raise RecipeError(f"recipe is {name!r}, which no experiment is: {known}")
+    if name == "parallel-ppo":
+        return ParallelRecipe
     return Study if name in kinds else Recipe
 
 
@@ -166,6 +172,7 @@ def _check_keys(data: dict[str, Any]) -> None:
     _check_table(data.get("quick", {}), "quick.", model)
     if model is Recipe:
         _check_table(data.get("safety", {}), "safety.", SafetyConfig)
+    if model is not Study:
         return
     for key, one in (("bases", BaseChoice), ("arms", ArmChoice)):
         tables = data.get(key, [])

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.evaluation.guard import GuardSettings
 from ratchet.evaluation.pawl import PawlSettings
-from ratchet.learning.config import PPOConfig, SafetyConfig
+from ratchet.learning.config import CloningConfig, FleetConfig, PPOConfig, SafetyConfig
 from ratchet.policies.policy import Policy
 
 # A2C's other settings (5 steps a rollout, one pass) are not PPO's, and would cripple it.
@@ -62,6 +62,46 @@ def safety_config(settings: Mapping[str, Any]) -> SafetyConfig:
             )
     try:
         return SafetyConfig(**settings)
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
+
+
+def cloning_config(settings: Mapping[str, Any]) -> CloningConfig:
+    """Return the settings of a cloning.
+
+    Raises
+    ------
+    RecipeError
+        If one is unknown or out of range.
+
+    """
+    for key in settings:
+        if key not in CloningConfig.model_fields:
+            raise RecipeError(
+                f"cloning has no setting {key!r}: {did_you_mean(key, CloningConfig.model_fields)}"
+            )
+    try:
+        return CloningConfig(**settings)
+    except ValidationError as error:
+        raise RecipeError(explain(error)) from error
+
+
+def fleet_config(settings: Mapping[str, Any]) -> FleetConfig:
+    """Return the settings of a fleet's trainer.
+
+    Raises
+    ------
+    RecipeError
+        If one is unknown or out of range.
+
+    """
+    for key in settings:
+        if key not in FleetConfig.model_fields:
+            raise RecipeError(
+                f"a fleet has no setting {key!r}: {did_you_mean(key, FleetConfig.model_fields)}"
+            )
+    try:
+        return FleetConfig(**settings)
     except ValidationError as error:
         raise RecipeError(explain(error)) from error
 

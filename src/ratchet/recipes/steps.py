@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError, RatchetError
 from ratchet.evaluation.play import Episode, play
+from ratchet.evaluation.stalls import check_patience
 from ratchet.learning.trainer import Trainer, TrainingPlan, Update
 from ratchet.ledger import queries
 from ratchet.ledger.rows import EpisodeRow, TrainingEpisodeRow
@@ -63,13 +64,25 @@ class Played:
     returns: NDArray[np.float64]
     lengths: NDArray[np.float64]
     metrics: dict[str, NDArray[np.float64]]
+    stalls_broken: NDArray[np.int64]
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return every metric by its name: return, length, then the task's own."""
+        return {"return": self.returns, "length": self.lengths, **self.metrics}
 
 
 def episode_rows(episodes: Sequence[Episode]) -> list[EpisodeRow]:
     """Return evaluated episodes as the ledger's rows."""
     return [
         EpisodeRow(
-            e.seed, e.episode_return, e.length, e.terminated, e.truncated, e.metrics, e.parts
+            e.seed,
+            e.episode_return,
+            e.length,
+            e.terminated,
+            e.truncated,
+            e.metrics,
+            e.parts,
+            e.stalls_broken,
         )
         for e in episodes
     ]
@@ -114,26 +127,30 @@ def evaluate(
     seeds: SeedSet,
     *,
     deterministic: bool = True,
+    stall_after: int | None = None,
 ) -> Played:
     """Play the seeds that the ledger does not hold yet; return all of them.
 
-    Interrupted at any point and called again, every seed is there exactly once.
+    Interrupted at any point and called again, every seed is there exactly once. `stall_after` is the
+    task's own where none is given.
     """
+    stated = stall_setting(task, stall_after, deterministic=deterministic)
     ledger = session.ledger
     if player.policy is None:
-        ledger.add_policy(player.chooser.id, spec={}, parameter_count=0, source="built in")
+        ledger.add_policy(player.who.id, spec={}, parameter_count=0, source="built in")
     else:
         record_policy(session, player.policy)
     began = time.perf_counter()
     identity, done = ledger.start_evaluation(
         session.name,
-        player.chooser.id,
+        player.who.id,
         label=player.label,
         task=task.name,
         mode=mode,
         seeds=list(seeds.seeds),
         seed_set=seeds.name,
         deterministic=deterministic,
+        stall_after=stated,
     )
     session.progress.advance(len(done))
     waiting: list[Episode] = []
@@ -158,7 +175,15 @@ def evaluate(
     status = "interrupted"
     try:
         if left:
-            play(task, player.chooser, left, mode, deterministic=deterministic, on_episodes=keep)
+            play(
+                task,
+                player.who,
+                left,
+                mode,
+                deterministic=deterministic,
+                stall_after=player.stall_after(stated),
+                on_episodes=keep,
+            )
         status = "finished"
     finally:
         flush()
@@ -173,7 +198,15 @@ def evaluate(
             name: np.array([row.metrics[name] for row in ordered], dtype=np.float64)
             for name in names
         },
+        stalls_broken=np.array([row.stalls_broken for row in ordered], dtype=np.int64),
     )
+
+
+def stall_setting(task: Task, stall_after: int | None, *, deterministic: bool) -> int:
+    """Return the `stall_after` of an evaluation: what is given, else the task's own; 0 where actions are sampled."""
+    if not deterministic:
+        return 0
+    return check_patience(task.stall_after if stall_after is None else stall_after)
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,15 @@ from typing import Any, Literal
 from scipy.special import chdtri, stdtrit
 
 from ratchet.errors import RecipeError, did_you_mean
-from ratchet.evaluation.statistics import Interval
+from ratchet.evaluation.statistics import Interval, wilson
 
 Agreement = Literal["agrees", "within its noise", "too uncertain", "differs", "not comparable"]
 
 UNITS = ("return", "change", "share", "share_change", "count", "seconds", "rate")
 """A return, a difference of returns, a share of one, a change of one, a whole number, a time, a rate."""
 
-RELATIONS = ("equal", "about", "at_least", "below")
+RELATIONS = ("equal", "about", "at_least", "below", "within")
+"""How a number is meant; `within`: one of the many values whose range is measured."""
 
 KINDS = (
     "before_mean",
@@ -57,7 +58,7 @@ _ROUNDING = 1e-9
 class Sample:
     """The episodes behind a stated number: how many, and their standard deviations.
 
-    One deviation belongs to a mean, two to a difference of means, and 2n to the average of n
+    A share has none. One deviation belongs to a mean, two to a difference of means, and 2n to the average of n
     differences.
     """
 
@@ -117,8 +118,10 @@ class Claim:
     note: str = ""
 
 
-def read_claims(records: Sequence[Mapping[str, Any]]) -> tuple[Claim, ...]:
-    """Return the claims that a recipe carries.
+def read_claims(
+    records: Sequence[Mapping[str, Any]], kinds: Sequence[str] = KINDS
+) -> tuple[Claim, ...]:
+    """Return the claims that a recipe carries; `kinds` are what a run of it can measure.
 
     Parameters
     ----------
@@ -133,7 +136,7 @@ def read_claims(records: Sequence[Mapping[str, Any]]) -> tuple[Claim, ...]:
         If a record lacks a key or has an unknown one, or a value is not what it must be.
 
     """
-    claims = tuple(_claim(record, place) for place, record in enumerate(records, 1))
+    claims = tuple(_claim(record, place, kinds) for place, record in enumerate(records, 1))
     names = [claim.id for claim in claims]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -141,7 +144,7 @@ def read_claims(records: Sequence[Mapping[str, Any]]) -> tuple[Claim, ...]:
     return claims
 
 
-def _claim(record: Mapping[str, Any], place: int) -> Claim:
+def _claim(record: Mapping[str, Any], place: int, kinds: Sequence[str]) -> Claim:
     name = f"claim {record.get('id', place)!r}"
     for key in record:
         if key not in _KEYS:
@@ -150,9 +153,9 @@ def _claim(record: Mapping[str, Any], place: int) -> Claim:
         if key not in record:
             raise RecipeError(f"{name} has no {key!r}")
     measure, sample = record["measure"], record.get("sample")
-    if not isinstance(measure, Mapping) or measure.get("kind") not in KINDS:
+    if not isinstance(measure, Mapping) or measure.get("kind") not in kinds:
         kind = measure.get("kind") if isinstance(measure, Mapping) else measure
-        raise RecipeError(f"{name} measures {kind!r}; {did_you_mean(str(kind), KINDS)}")
+        raise RecipeError(f"{name} measures {kind!r}; {did_you_mean(str(kind), kinds)}")
     for key in measure:
         if key not in {"kind", "mode", "budget", "scope", "key"}:
             raise RecipeError(f"{name} has an unknown key {key!r} in its measure")
@@ -197,7 +200,7 @@ def own_interval(claim: Claim) -> Interval | None:
     """Return the write-up's own 95% interval, from its number of episodes and deviations.
 
     Student's t for a mean; with Welch's degrees of freedom for differences of means; chi-square for a
-    deviation. Returns are taken as normal, which capped ones are not: an order of magnitude.
+    deviation; Wilson's for a share of the episodes. Returns are taken as normal, which capped ones are not: an order of magnitude.
     """
     sample = claim.sample
     if sample is None or sample.episodes < 2:
@@ -211,7 +214,9 @@ def own_interval(claim: Claim) -> Interval | None:
             math.sqrt(squares / float(chdtri(freedom, 0.975))),
         )
     if not sample.stds:
-        return None
+        if claim.unit != "share":
+            return None
+        return wilson(round(claim.stated * sample.episodes), sample.episodes)
     # A deviation that divides by n, as the write-ups', is turned into the variance of a mean.
     variances = [std**2 / freedom for std in sample.stds]
     total = sum(variances)

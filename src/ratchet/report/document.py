@@ -88,12 +88,13 @@ class Callout:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell that wants a tone or weight, or another format than its column."""
+    """A table cell that wants a tone or weight, or another format or digits than its column."""
 
     value: Value
     tone: Tone = "plain"
     strong: bool = False
     format: Format | None = None
+    digits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class Document:
 
 def cell_text(cell: Cell, column: Column) -> str:
     """Return what a cell says, in its own format or its column's."""
-    return written(cell.value, cell.format or column.format, column.digits)
+    digits = column.digits if cell.digits is None else cell.digits
+    return written(cell.value, cell.format or column.format, digits)
 
 
 def _check_name(what: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The number measured here for each claim, and the table that sets it beside the stated one.
+"""The number measured here for each claim of a write-up on fine-tuning.
 
 Invariants: a measurement is looked up in the statistics of the report, so a claim and a results table
 never disagree; where the run has no such arm, the reason is given in place of a number.
@@ -6,60 +6,23 @@ never disagree; where the run has no such arm, the reason is given in place of a
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from ratchet.evaluation.statistics import Interval, mean_interval
 from ratchet.policies.scopes import scope_counts
 from ratchet.policies.spec import read_spec
-from ratchet.report.claims import Claim, judge, own_interval, read_claims
-from ratchet.report.document import Block, Cell, Column, Heading, Table, Text
+from ratchet.report.claimed import Beside, claims_intro, claims_table
+from ratchet.report.claims import Claim, read_claims
+from ratchet.report.document import Block, Text
 from ratchet.report.spread import deviation
-from ratchet.report.tables import Format, Value, count, number, scalar
+from ratchet.report.tables import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ratchet.report.arms import Evidence, Group
-    from ratchet.report.claims import Agreement
-    from ratchet.report.document import Tone
     from ratchet.report.effects import Effects
 
     Found = tuple[Interval | float | None, str]
-
-_FORMATS: dict[str, Format] = {
-    "return": "number",
-    "change": "signed",
-    "share": "percent",
-    "share_change": "signed_percent",
-    "count": "count",
-    "seconds": "seconds",
-}
-_TONES: Mapping[Agreement, Tone] = {
-    "agrees": "good",
-    "within its noise": "plain",
-    "too uncertain": "muted",
-    "differs": "bad",
-    "not comparable": "muted",
-}
-_SIGNS = {"about": "about ", "at_least": "at least ", "below": "below "}
-
-_RETURNS = (
-    Column("claim", "Claim"),
-    Column("stated", "Stated", "number", 2),
-    Column("own", "Stated, its own 95% interval", "number"),
-    Column("measured", "Measured here", "number"),
-    Column("agreement", "Agreement"),
-    Column("where", "Where"),
-    Column("remark", "Remark"),
-)
-_OTHERS = tuple(
-    Column("stated", "Stated", "number") if column.name == "stated" else column
-    for column in _RETURNS
-    if column.name != "own"
-)
 
 
 def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
@@ -67,29 +30,12 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
     records = evidence.recipe.get("claims") or ()
     if not isinstance(records, (list, tuple)) or not records:
         return []
-    claims = read_claims(records)
-    found = [(claim, *measure(claim, evidence, effects)) for claim in claims]
-    judged = Counter(judge(claim, value) for claim, value, _ in found)
-    source = evidence.recipe.get("source")
-    intro = f"Of {count(len(claims))} numbers that "
-    intro += f"**{source}** states, " if source else "the write-up states, "
-    intro += (
-        f"**{count(judged['agrees'])} agree**, **{count(judged['within its noise'])}** are off by no "
-        f"more than their own noise explains, **{count(judged['differs'])} differ**, "
-        f"{count(judged['too uncertain'])} are measured too uncertainly to tell, and "
-        f"{count(judged['not comparable'])} cannot be compared. A number agrees if it lies in the 95% "
-        "interval measured here, or for a count within the tolerance stated with the claim; it is within "
-        "its noise if it lies outside, but both intervals together explain the gap."
-    )
-    blocks: list[Block] = [Heading("Claims of the write-up"), Text(intro)]
-    sampled = [entry for entry in found if entry[0].sample is not None]
-    others = [entry for entry in found if entry[0].sample is None]
+    found = [Beside(claim, *measure(claim, evidence, effects)) for claim in read_claims(records)]
+    blocks = claims_intro(found, evidence.recipe.get("source"))
+    sampled = [entry for entry in found if entry.claim.sample is not None]
+    others = [entry for entry in found if entry.claim.sample is None]
     if sampled:
-        rows = []
-        for claim, value, why in sampled:
-            head, tail = _cells(claim, value, why)
-            rows.append((*head, Cell(own_interval(claim), format=_FORMATS.get(claim.unit)), *tail))
-        episodes = sorted({claim.sample.episodes for claim, _, _ in sampled if claim.sample})
+        episodes = sorted({entry.claim.sample.episodes for entry in sampled if entry.claim.sample})
         sizes = " or ".join(count(size) for size in episodes)
         note = (
             f"The write-up's numbers rest on {sizes} episodes each, and its own intervals follow from "
@@ -97,14 +43,10 @@ def claims_section(evidence: Evidence, effects: Effects) -> list[Block]:
             "were normal)."
         )
         caption = "Returns: stated and measured"
-        blocks += [Text(note), Table("claims-returns", _RETURNS, tuple(rows), caption)]
+        blocks += [Text(note), claims_table("claims-returns", sampled, caption, own=True)]
     if others:
-        rows = [
-            (*head, *tail)
-            for head, tail in (_cells(claim, value, why) for claim, value, why in others)
-        ]
         caption = "Shares, sizes, settings and costs: stated and measured"
-        blocks.append(Table("claims-others", _OTHERS, tuple(rows), caption))
+        blocks.append(claims_table("claims-others", others, caption, own=False))
     return blocks
 
 
@@ -233,34 +175,3 @@ def _spent(claim: Claim, evidence: Evidence) -> Found:
     if claim.kind == "wall_seconds":
         return float(statistics.median(t.wall_seconds for t in chosen)), ""
     return float(statistics.median(t.environment_steps for t in chosen)), ""
-
-
-def _cells(
-    claim: Claim, value: Interval | float | None, why: str
-) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """Return the cells before and after those of the write-up's own interval."""
-    style = _FORMATS.get(claim.unit)
-    agreement = judge(claim, value)
-    stated: Value = claim.stated
-    if claim.relation != "equal" or style is None:
-        stated = _SIGNS.get(claim.relation, "") + _figure(claim.stated, style)
-    shown: Value = value
-    if style is None and not isinstance(value, Interval):
-        shown = None if value is None or math.isnan(value) else _figure(value, None)
-    fine: Format | None = "number" if isinstance(value, Interval) and style == "count" else style
-    reason = claim.reason or (why if agreement == "not comparable" else "")
-    remark = "; ".join(part for part in (reason, claim.note) if part)
-    return (
-        (Cell(claim.claim), Cell(stated, format=style)),
-        (
-            Cell(shown, format=fine, strong=True),
-            Cell(agreement, _TONES[agreement]),
-            Cell(claim.where),
-            Cell(remark),
-        ),
-    )
-
-
-def _figure(value: float, style: Format | None) -> str:
-    """Return a number as text; a rate, such as Adam's, has more decimals than a column shows."""
-    return number(value, 4) if style is None else scalar(value, style)

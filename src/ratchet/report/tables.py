@@ -14,7 +14,15 @@ MISSING = "n/a"
 _FINEST = 6  # digits; what is smaller is the rounding of sums
 
 Format = Literal[
-    "text", "count", "number", "signed", "percent", "signed_percent", "seconds", "p_value"
+    "text",
+    "count",
+    "number",
+    "signed",
+    "significant",
+    "percent",
+    "signed_percent",
+    "seconds",
+    "p_value",
 ]
 """How a column writes its values; an interval is written with the same format three times."""
 
@@ -61,6 +69,15 @@ def percent(value: float | None, digits: int = 0, *, signed: bool = False) -> st
     """Return a share of one as ``87%``."""
     text = number(None if value is None else 100 * value, digits, signed=signed)
     return text if text == MISSING else f"{text}%"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return a number with that many digits that matter, without an exponent: ``0.00001875``."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return number(value, 0)
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def seconds(value: float | None) -> str:
@@ -118,6 +135,8 @@ def scalar(value: float | None, style: Format = "number", digits: int = 1) -> st
         return seconds(value)
     if style == "p_value":
         return p_value(value)
+    if style == "significant":
+        return significant(value, digits)
     if style in {"percent", "signed_percent"}:
         return percent(value, digits, signed=style == "signed_percent")
     return number(value, digits, signed=style == "signed")

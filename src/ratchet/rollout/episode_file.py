@@ -17,7 +17,10 @@ import errno
 import hashlib
 import io
 import json
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,15 @@ _SEAL_SIZE = len(_SEAL) + 64
 
 _LEVEL = 1
 """Of zlib. Above it, writing takes longer than it saves anywhere."""
+_WORTH_PACKING = 512
+"""Bytes of an array below which there is nothing to save."""
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<descr>[<>|][biuf]\d)', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
+_STORED, _DEFLATED = 0, 8
+_MADE_BY = struct.pack("<H", 20)
 
 
 def pack_episode(episode: Episode) -> bytes:
@@ -103,13 +115,14 @@ def unpack_episode(content: bytes, name: str) -> Episode:
     if _sealing(body) != seal:
         raise CorruptError(f"{name} does not have the hash that stands at its end")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            head = json.loads(archive[_HEAD].tobytes())
-            if head["format"] != FORMAT:
-                raise ForeignError(  # noqa: TRY301
-                    f"{name} has the format {head['format']!r}; this version reads {FORMAT}"
-                )
-            episode = _rebuilt(head, {key: archive[key] for key in archive.files})
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {each.removesuffix(".npy"): archive.read(each) for each in archive.namelist()}
+        head = json.loads(_array(members.pop(_HEAD)).tobytes())
+        if head["format"] != FORMAT:
+            raise ForeignError(  # noqa: TRY301
+                f"{name} has the format {head['format']!r}; this version reads {FORMAT}"
+            )
+        episode = _rebuilt(head, {key: _array(member) for key, member in members.items()})
     except ForeignError:
         raise
     except Exception as error:  # its hash is right, so whoever wrote it wrote something else
@@ -190,18 +203,55 @@ def _sealing(body: bytes) -> bytes:
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return a sealed archive: the seal is the comment that a zip file may end in."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            # Without a time of its own, the same episode is the same bytes.
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            archive.writestr(entry, member.getbuffer(), zipfile.ZIP_DEFLATED, _LEVEL)
-        archive.comment = _SEAL + b"0" * 64
-    body = buffer.getvalue()[:-_SEAL_SIZE]
+    """Return a sealed archive: the seal is the comment that a zip file may end in.
+
+    The library's own writers take three times as long for a short episode.
+    """
+    members, directory, size = [], [], 0
+    for name, array in arrays.items():
+        content = _npy(array)
+        packed, method = content, _STORED
+        if len(content) >= _WORTH_PACKING:
+            packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+            packed, method = packer.compress(content) + packer.flush(), _DEFLATED
+        called = f"{name}.npy".encode()
+        # Version, flags, method; a time that is no time, so that the same episode is the same bytes.
+        said = struct.pack(
+            "<5H3I2H",
+            20, 0, method, 0, 0x21, zlib.crc32(content), len(packed), len(content), len(called), 0,
+        )  # fmt: skip
+        members += [b"PK\x03\x04", said, called, packed]
+        directory += [
+            b"PK\x01\x02", _MADE_BY, said, struct.pack("<3H2I", 0, 0, 0, 0, size), called
+        ]  # fmt: skip
+        size += 4 + len(said) + len(called) + len(packed)
+    listed = b"".join(directory)
+    count = len(arrays)
+    end = struct.pack("<4H2IH", 0, 0, count, count, len(listed), size, _SEAL_SIZE)
+    body = b"".join([*members, listed, b"PK\x05\x06", end])
     return body + _sealing(body)
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    """Return an array in NumPy's format, version 1.0."""
+    header = f"{{'descr': {array.dtype.str!r}, 'fortran_order': False, 'shape': {array.shape!r}, }}"
+    # Ten bytes stand before it, and what follows is aligned; to 16 bytes, since there are many small arrays.
+    header = header.ljust(-(-(len(header) + 11) // 16) * 16 - 11) + "\n"
+    return b"\x93NUMPY\x01\x00%b%b%b" % (
+        len(header).to_bytes(2, "little"),
+        header.encode("latin1"),
+        array.tobytes(),
+    )
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """Return an array in NumPy's format; how `_npy` writes it is read faster than NumPy's reader does."""
+    match = _NPY.match(content)
+    if match is None:
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+    shape = tuple(int(size) for size in match["shape"].split(b",") if size.strip())
+    array = np.frombuffer(content, np.dtype(match["descr"].decode()), offset=match.end())
+    return array.reshape(shape).copy()
 
 
 def _without_zeros(

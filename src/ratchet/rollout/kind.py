@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from ratchet.tasks.task import Task
 class EpisodeKind:
     """Of which run and task, and of which shape.
 
-    `action` is the shape of one action, empty for a discrete one; `masked` is the width of the action
-    masks, 0 where there are none.
+    `action` is the shape of one action, empty for a discrete one; `choices` is how many discrete actions there
+    are, 0 where they are continuous; `masked` is the width of the action masks, 0 where there are none.
     """
 
     run: str
@@ -29,6 +29,7 @@ class EpisodeKind:
     task_hash: str
     observation: int
     action: tuple[int, ...] = ()
+    choices: int = 0
     masked: int = 0
 
     def mismatch(self, episode: Episode) -> str | None:
@@ -40,6 +41,7 @@ class EpisodeKind:
             task_hash=origin.task_hash,
             observation=episode.observations.shape[1],
             action=episode.actions.shape[1:],
+            choices=self.choices,
             masked=0 if episode.masks is None else episode.masks.shape[1],
         )
         difference = self.difference(there)
@@ -48,11 +50,22 @@ class EpisodeKind:
         discrete = episode.actions.dtype.kind in "iu"
         if discrete != (self.action == ()):
             return f"its actions are {episode.actions.dtype}, of shape {self.action} each"
-        return None
+        return self._illegal(episode) if self.choices else None
+
+    def _illegal(self, episode: Episode) -> str | None:
+        """Return which of its discrete actions is none, or was not allowed; or None."""
+        actions = episode.actions
+        legal = (actions >= 0) & (actions < self.choices)
+        if episode.masks is not None:
+            legal[legal] &= episode.masks[legal, actions[legal]]
+        if legal.all():
+            return None
+        step = int(np.argmin(legal))
+        return f"its action at step {step} is {actions[step]}, which was not legal"
 
     def difference(self, other: EpisodeKind) -> str | None:
         """Return in which field another kind differs, or None."""
-        for name, here in asdict(self).items():
+        for name, here in vars(self).items():
             there = getattr(other, name)
             if there != here:
                 words = name.replace("_", " ")
@@ -71,15 +84,15 @@ def kind_of(task: Task, *, run: str, masked: bool) -> EpisodeKind:
     """
     check_action_space(task.action_space, task.name)
     discrete = isinstance(task.action_space, Discrete)
+    choices = int(task.action_space.n) if isinstance(task.action_space, Discrete) else 0
     return EpisodeKind(
         run=run,
         task=task.name,
         task_hash=task_hash(task),
         observation=observation_width(task.observation_space, task.name),
         action=() if discrete else tuple(task.action_space.shape or ()),
-        masked=int(task.action_space.n)
-        if masked and isinstance(task.action_space, Discrete)
-        else 0,
+        choices=choices,
+        masked=choices if masked else 0,
     )
 
 

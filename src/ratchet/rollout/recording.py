@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.spaces import Discrete
@@ -30,7 +30,7 @@ from ratchet.rollout.demonstrations import (
 )
 from ratchet.rollout.episode import Episode, Origin
 from ratchet.rollout.episode_file import read_episode, write_episode
-from ratchet.rollout.rows import Rows
+from ratchet.rollout.tape import Tape
 from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import demonstration_seed, episode_mode
 from ratchet.tasks.ending import read_metrics, read_parts
@@ -162,15 +162,12 @@ class _ByChooser:
             self._memory[copies, -1] = rewards
 
 
-class _Stretch:
-    """What one episode has come to so far."""
+class _Begun(NamedTuple):
+    """An episode in progress."""
 
-    def __init__(self, seed: int, mode: int) -> None:
-        self.seed, self.mode, self.begun_at = seed, mode, time.time()
-        self.seen: list[Rows] = []
-        self.masks: list[NDArray[np.uint8]] = []
-        self.actions: list[int] = []
-        self.rewards: list[float] = []
+    seed: int
+    mode: int
+    at: float
 
 
 class _Recording:
@@ -200,98 +197,84 @@ class _Recording:
             else _ByChooser(teacher, env)
         )
         waiting = list(reversed(numbers))
-        running: dict[int, _Stretch] = {}
+        running: dict[int, _Begun] = {}
+        tape = Tape(count)
+        seeds, steps = np.zeros(count, dtype=np.uint64), np.zeros(count, dtype=np.int64)
         actions = np.zeros(count, dtype=np.int64)
         try:
             while True:
                 idle = [copy for copy in range(count) if copy not in running][: len(waiting)]
-                self._begin(env, idle, [waiting.pop() for _ in idle], running)
+                begun = self._begin(env, idle, [waiting.pop() for _ in idle])
+                running |= begun
                 if not running:
                     break
+                tape.begin(np.array(idle, dtype=np.int64))
+                for copy, one in begun.items():
+                    seeds[copy], steps[copy] = one.seed, 0
                 copies = np.array(sorted(running), dtype=np.int64)
-                stretches = [running[copy] for copy in copies.tolist()]
-                seeds_now = np.array([one.seed for one in stretches], dtype=np.uint64)
-                steps = np.array([len(one.actions) for one in stretches], dtype=np.int64)
-                self._note(env, copies, stretches)
-                actions[copies] = player.choose(copies, seeds_now, steps)
+                tape.write("observations", env.observations)
+                if env.masks is not None:
+                    tape.write("masks", env.masks)
+                actions[copies] = player.choose(copies, seeds[copies], steps[copies])
+                tape.write("actions", actions - self._first_action)
                 moving = np.zeros(count, dtype=np.bool_)
                 moving[copies] = True
                 _, rewards, terminated, truncated, info = env.advance(actions, moving)
+                tape.write("rewards", rewards)
+                tape.advance()
+                steps += moving
                 player.told(copies, rewards[copies])
-                for copy, stretch in zip(copies.tolist(), stretches, strict=True):
-                    stretch.actions.append(int(actions[copy]) - self._first_action)
-                    stretch.rewards.append(float(rewards[copy]))
-                    if terminated[copy] or truncated[copy]:
-                        del running[copy]
-                        final = env.observations[copy].copy()
-                        self._finish(
-                            stretch,
-                            numbers[stretch.seed],
-                            final,
-                            bool(terminated[copy]),
-                            info,
-                            copy,
-                        )
+                for copy in np.flatnonzero(terminated | truncated).tolist():
+                    one = running.pop(copy)
+                    ending = env.observations[copy].copy(), bool(terminated[copy]), info
+                    self._finish(one, numbers[one.seed], tape, copy, ending)
         finally:
             env.close()
 
     def _begin(
-        self,
-        env: EpisodeVectorEnv,
-        copies: list[int],
-        seeds: list[int],
-        running: dict[int, _Stretch],
-    ) -> None:
+        self, env: EpisodeVectorEnv, copies: list[int], seeds: list[int]
+    ) -> dict[int, _Begun]:
+        """Begin the episodes of these seeds; return them by copy."""
         if not copies:
-            return
+            return {}
         count = len(self._task.modes)
         modes = [episode_mode(seed, count) if self._mode is None else self._mode for seed in seeds]
         env.begin(np.array(copies, dtype=np.int64), seeds, np.array(modes, dtype=np.int64))
-        for copy, seed, mode in zip(copies, seeds, modes, strict=True):
-            running[copy] = _Stretch(seed, mode)
-
-    def _note(self, env: EpisodeVectorEnv, copies: IntArray, stretches: list[_Stretch]) -> None:
-        """Keep what every copy shows."""
-        observations, masks = env.observations, env.masks
-        for copy, stretch in zip(copies.tolist(), stretches, strict=True):
-            stretch.seen.append(Rows.of(observations[copy : copy + 1]))
-            if masks is not None:
-                stretch.masks.append(np.packbits(masks[copy]))
+        at = time.time()
+        begun = [_Begun(seed, mode, at) for seed, mode in zip(seeds, modes, strict=True)]
+        return dict(zip(copies, begun, strict=True))
 
     def _finish(
         self,
-        stretch: _Stretch,
+        one: _Begun,
         number: int,
-        final: FloatArray,
-        terminated: bool,
-        info: Mapping[str, Any],
+        tape: Tape,
         copy: int,
+        ending: tuple[FloatArray, bool, Mapping[str, Any]],
     ) -> None:
-        settings, length = self._settings, len(stretch.actions)
-        masks = None
-        if stretch.masks:
-            count = action_count(self._task)
-            bits = np.unpackbits(np.array(stretch.masks), axis=1, count=count)
-            masks = bits.view(np.bool_)
+        """Write an episode that has ended; `ending` is what followed it, whether it was over, and the info."""
+        settings, length = self._settings, tape.length(copy)
+        final, terminated, info = ending
+        rewards = tape.read("rewards", copy)
         record = EpisodeRecord(
             attempt=0,
             worker=0,
             episode=number,
-            seed=stretch.seed,
-            mode=self._task.modes[stretch.mode].name,
-            episode_return=float(np.sum(stretch.rewards)),
+            seed=one.seed,
+            mode=self._task.modes[one.mode].name,
+            episode_return=float(rewards.sum(dtype=np.float64)),
             length=length,
             metrics=read_metrics(info, copy),
             parts=read_parts(self._task, info, copy),
         )
         episode = Episode(
-            observations=Rows.joined(stretch.seen).dense(np.arange(length)),
-            actions=np.array(stretch.actions, dtype=np.int64),
-            masks=masks,
+            observations=tape.read("observations", copy),
+            actions=tape.read("actions", copy),
+            masks=tape.read("masks", copy) if "masks" in tape else None,
             # A teacher is sure of what it does, and has no critic.
             log_probs=np.zeros(length, dtype=np.float32),
             values=np.zeros(length, dtype=np.float32),
-            rewards=np.array(stretch.rewards, dtype=np.float32),
+            rewards=rewards,
             terminated=terminated,
             final_observation=final,
             bootstrap=0.0,
@@ -302,10 +285,11 @@ class _Recording:
                 task_hash=settings.task_hash,
                 policy=settings.teacher,
                 version=0,
-                begun_at=stretch.begun_at,
+                begun_at=one.at,
                 ended_at=time.time(),
                 versions=self._versions,
             ),
         )
-        write_episode(episode_path(self._directory, stretch.seed), episode)
+        tape.end(copy)
+        write_episode(episode_path(self._directory, one.seed), episode)
         self._on_episode(record)

@@ -11,7 +11,8 @@ from gymnasium.spaces import Box, Discrete
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ratchet.errors import TaskError
+from ratchet.entities import Entities, EntitySet, Pair, Single
+from ratchet.errors import SeedError, TaskError
 from ratchet.tasks.task import (
     BoolArray,
     EpisodeVectorEnv,
@@ -42,6 +43,7 @@ from spire.game import MAX_ASCENSION, Game
 from spire.log import ROW
 from spire.observation import BLOCKS, SCREEN_ORDER
 from spire.scenarios import NAMED, Scenario, find_scenario
+from spire.seeds import parse_seed, seed_text
 from spire.shaping import Weights, find_weights
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 ASCENSIONS = tuple(range(MAX_ASCENSION + 1))
 """The ascensions that are modes of `spire`."""
 
+_USUAL = "a0"
+"""The mode that is evaluated where none is named."""
 
 _FIRST_OF_KIND = (
     (PLAY, "targeted card"),
@@ -68,6 +72,74 @@ _FIRST_OF_KIND = (
 """Each kind of action goes up to the next one's first."""
 
 _SCREEN = BLOCKS["screen"].at("screen")
+_SITUATIONS = tuple(screen.name.lower() for screen in SCREEN_ORDER)
+
+
+def _entities() -> Entities:
+    """Return what an observation is made of: blocks of several slots, and what each action is about."""
+
+    def block(name: str) -> EntitySet:
+        at = BLOCKS[name]
+        return EntitySet(
+            name=name.replace(" ", "_"),
+            offset=at.offset,
+            count=at.slots,
+            width=at.width,
+            ordered=True,
+        )
+
+    def choices(
+        name: str, *sets: EntitySet, screens: str = "", listed: tuple[int, ...] = ()
+    ) -> Single:
+        count = sum(each.count for each in sets)
+        when = tuple(_SCREEN + _SITUATIONS.index(screen) for screen in screens.split())
+        return Single(
+            name=name,
+            sets=tuple(each.name for each in sets),
+            actions=tuple(range(CHOOSE, CHOOSE + count)),
+            listed=listed,
+            when=when,
+        )
+
+    hand, monsters, potions = block("hand"), block("monsters"), block("potions")
+    cards, relics, drinks = block("card offers"), block("relic offers"), block("potion offers")
+    lines, ways, selectable = block("rewards"), block("map"), block("selectable")
+    offers = BLOCKS["offers"]
+    removal = EntitySet(name="removal", offset=offers.at("purge"), count=1, width=3)
+    paid = [
+        BLOCKS[name].places["affordable"]
+        for name in ("card offers", "relic offers", "potion offers")
+    ]
+
+    def each(name: str, of: EntitySet, first: int) -> Single:
+        return Single(name=name, sets=(of.name,), actions=tuple(range(first, first + of.count)))
+
+    def at_monster(name: str, of: EntitySet, first: int) -> Pair:
+        actions = tuple(range(first, first + of.count * monsters.count))
+        return Pair(name=name, left=of.name, right=monsters.name, actions=actions)
+
+    return Entities(
+        sets=(
+            *(hand, monsters, potions, cards, relics, drinks),
+            *(removal, lines, ways, selectable),
+        ),
+        alone=(END_TURN, *range(CHOOSE, THROW), *range(CHOOSE_MORE, ACTIONS)),
+        single=(
+            each("play", hand, PLAY_UNTARGETED),
+            each("drink", potions, POTION_UNTARGETED),
+            each("throw", potions, THROW),
+            choices("way", ways),
+            choices("line", lines),
+            choices("card", cards, screens="card_reward"),
+            choices("relic", relics, screens="boss_reward"),
+            choices("selected", selectable, screens="hand_select grid"),
+            choices("ware", removal, cards, relics, drinks, screens="shop", listed=(2, *paid)),
+        ),
+        pairs=(
+            at_monster("play_at", hand, PLAY),
+            at_monster("drink_at", potions, POTION),
+        ),
+    )
 
 
 class SpireVector(EpisodeVectorEnv):
@@ -160,7 +232,11 @@ class SpireTask(Task):
     action_kinds = tuple(
         kind for (first, kind), (end, _) in pairwise(_FIRST_OF_KIND) for _ in range(first, end)
     )
-    situations = tuple(screen.name.lower() for screen in SCREEN_ORDER)
+    situations = _SITUATIONS
+    entities = _entities()
+    stall_after = 3
+    """The second time at a place may be due to what the game hides; the third is a circle."""
+    lowest_seed = -(1 << 63)
 
     def __init__(
         self,
@@ -170,6 +246,7 @@ class SpireTask(Task):
     ) -> None:
         self.name = name
         self.modes = tuple(modes)
+        self.usual_modes = tuple(mode.name for mode in self.modes if mode.name == _USUAL)
         try:
             self._scenarios = [find_scenario(mode.parameters) for mode in self.modes]
             self._weights = find_weights(rewards)
@@ -187,6 +264,26 @@ class SpireTask(Task):
     def teachers(self) -> Mapping[str, Callable[[Any], Teacher]]:
         """The heuristic player."""
         return {"heuristic": _Heuristic}
+
+    def seed_of(self, text: str) -> int:
+        """Return the seed of a game from its text, as the game shows it.
+
+        Raises
+        ------
+        SeedError
+            If it is no such text, or longer than any: the game would cut it to 64 bits.
+
+        """
+        try:
+            seed = parse_seed(text)
+        except SpireError as error:
+            raise SeedError(str(error)) from error
+        written = text.strip().upper().replace("O", "0").lstrip("0") or "0"
+        if written != seed_text(seed):
+            raise SeedError(
+                f"seed {text!r} is too long; the game would take it for {seed_text(seed)!r}"
+            )
+        return seed
 
     def situation_of(self, observations: FloatArray) -> IntArray:
         """Return the number of the screen that each observation shows ``(n,)``."""

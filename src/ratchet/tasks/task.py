@@ -17,7 +17,8 @@ from gymnasium.spaces import Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from ratchet.errors import TaskError, did_you_mean
+from ratchet.entities import Entities
+from ratchet.errors import SeedError, TaskError, did_you_mean
 from ratchet.seeding import episode_mode
 
 FloatArray = NDArray[np.float32]
@@ -146,6 +147,15 @@ class Task(ABC):
     """The kind of each discrete action, counted from 0, where there are kinds to tell apart."""
     situations: tuple[str, ...] = ()
     """Names of the situations in which decisions arise, such as the screens of a game; see `situation_of`."""
+    entities: Entities | None = None
+    """The sets of entities that an observation is made of, for the networks that know them."""
+    usual_modes: tuple[str, ...] = ()
+    """What an evaluation plays where no mode is named; empty: every mode."""
+    stall_after: int = 0
+    """The how-many-eth time at one observation from which an evaluation's greedy policy tries another action there
+    (`ratchet.evaluation.stalls`); 0, never, where an observation may come again while the episode goes on."""
+    lowest_seed: int = 0
+    """The lowest seed of an episode: 0, or less where seeds are signed words."""
 
     @property
     def teachers(self) -> Mapping[str, Callable[[Any], Teacher]]:
@@ -157,6 +167,20 @@ class Task(ABC):
         if heuristic is None:
             return {}
         return {"heuristic": lambda env: lambda copies: heuristic(env.observations[copies])}
+
+    def seed_of(self, text: str) -> int:
+        """Return the seed that a line of a seed list means; two texts may mean one seed.
+
+        Raises
+        ------
+        SeedError
+            If it means none.
+
+        """
+        try:
+            return int(text)
+        except ValueError as error:
+            raise SeedError(f"{text!r} is not a whole number") from error
 
     def situation_of(self, observations: FloatArray) -> IntArray:
         """Return the number of each observation's situation ``(n,)``, where the task names situations."""

@@ -72,6 +72,25 @@ def read_counts(directory: Path) -> Counts:
     return counts
 
 
+def written_by(directory: Path, writer: int) -> int:
+    """Return how many episodes a writer that has died had put in.
+
+    Raises
+    ------
+    SpoolError
+        If there is no spool, or it cannot be read.
+
+    """
+    directory = Path(directory)
+    check_spool(directory)
+    with standing(directory):
+        there = [keys_in(directory, state) for state in STATES]
+        spans = Retired.read(directory).spans.get(writer)
+    keys = [key for each in there for key in each if not isinstance(key, str)]
+    ends = [number + 1 for by, number in keys if by == writer]
+    return max(ends, default=0) if spans is None else max([*ends, spans.end])
+
+
 def _look(directory: Path) -> Counts:
     states: dict[Key, str] = {}
     for state in STATES:

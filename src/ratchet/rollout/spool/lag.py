@@ -49,7 +49,19 @@ def should_wait(
         If there is no spool, or it cannot be read.
 
     """
+    limit = room(batch, max_lag=max_lag, versions_per_batch=versions_per_batch)
+    return ahead(directory) + begun >= limit
+
+
+def ahead(directory: Path) -> int:
+    """Return how many episodes will be learned from before one that begins now, as far as they are written.
+
+    Raises
+    ------
+    SpoolError
+        If there is no spool, or it cannot be read.
+
+    """
     check_spool(directory)
     # In this order: what moves meanwhile is seen twice, and not never.
-    ahead = keys_in(directory, INCOMING) | keys_in(directory, CLAIMED)
-    return len(ahead) + begun >= room(batch, max_lag=max_lag, versions_per_batch=versions_per_batch)
+    return len(keys_in(directory, INCOMING) | keys_in(directory, CLAIMED))

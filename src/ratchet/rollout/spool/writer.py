@@ -60,8 +60,11 @@ class SpoolWriter:
         self._open = True
         self.writer, self._lock = _register(self._root)
 
-    def put(self, episode: Episode) -> str:
+    def put(self, episode: Episode, *, flush: bool = True) -> str:
         """Put an episode in, and return its name there.
+
+        Without `flush` its place there is not durable before the next `flush`: it outlives this process
+        whatever happens, but not a loss of power. So many episodes need one of them.
 
         Raises
         ------
@@ -77,17 +80,36 @@ class SpoolWriter:
         if mismatch is not None:
             raise SpoolError(f"an episode does not belong into the spool {self._root}: {mismatch}")
         incoming = self._root / INCOMING
-        if not self._flushed:
-            self._flush(incoming)
+        if flush:
+            self.flush()
         name = Name(episode.origin.version, self.writer, self._next)
         place_file(incoming / str(name), content, self._lock.directory)
         # From here on it is in the spool, and the trainer may have it already: where its place cannot
         # be made durable at once, that is the next one's trouble.
         self._next += 1
         self._flushed = False
-        with contextlib.suppress(SpoolError):
-            self._flush(incoming)
+        if flush:
+            with contextlib.suppress(SpoolError):
+                self.flush()
         return str(name)
+
+    def flush(self) -> None:
+        """Make durable where the episodes are that were put in.
+
+        Raises
+        ------
+        SpoolError
+            If that is not possible now.
+
+        """
+        if self._flushed:
+            return
+        incoming = self._root / INCOMING
+        try:
+            flush_directory(incoming)
+        except OSError as problem:
+            raise unusable(problem, incoming) from problem
+        self._flushed = True
 
     def close(self) -> None:
         """Give the number back to nobody; what is unfinished may be cleared away from now on."""
@@ -104,13 +126,6 @@ class SpoolWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _flush(self, incoming: Path) -> None:
-        try:
-            flush_directory(incoming)
-        except OSError as problem:
-            raise unusable(problem, incoming) from problem
-        self._flushed = True
 
 
 def _register(root: Path) -> tuple[int, RunLock]:

@@ -1,0 +1,308 @@
+"""``ratchet fleet``, ``ratchet worker`` and ``ratchet replay``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratchet.cli import options
+from ratchet.cli.output import emit, out, people, say, watching
+from ratchet.errors import PolicyError, RecipeError
+
+if TYPE_CHECKING:
+    from ratchet.policies.policy import Policy
+    from ratchet.recipes.fleet import FleetJob, FleetOutcome
+    from ratchet.rollout.demonstrations import Demonstrations
+    from ratchet.tasks.task import Task
+
+_OF_PLAN = ("environments", "batch", "max_lag", "step_seconds", "start_seconds")
+
+RestartBudget = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="How often in ten minutes a worker is started again, for each cause of its crash.",
+    ),
+]
+
+
+def fleet(
+    task: Annotated[
+        str, typer.Argument(help="Built-in name, Gymnasium id, or module:callable; or `status`.")
+    ],
+    run: Annotated[str | None, typer.Argument(help="With `status`: the run.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Where learning starts: a policy, such as runs/clone@best.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="How many processes play.")] = 3,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="Budget in episodes; whole batches are learned from.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Budget in minutes.")] = None,
+    mode: options.Mode = None,
+    lag: Annotated[
+        str, typer.Option(help="What becomes of lagged episodes: reject or decouple.")
+    ] = "reject",
+    demonstrations: Annotated[
+        Path | None,
+        typer.Option(
+            help="A directory of demonstrations as anchor; the policy's own if not given."
+        ),
+    ] = None,
+    validation_file: Annotated[
+        Path | None,
+        typer.Option(help="Seeds that the pawl decides on; 100 of its own if not given."),
+    ] = None,
+    promote_every: Annotated[
+        int, typer.Option(min=0, help="Let the pawl look after so many episodes; 0: never.")
+    ] = 250,
+    metric: Annotated[str, typer.Option(help="What the pawl looks at.")] = "return",
+    restarts: RestartBudget = 10,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value: a setting of the trainer, of the plan, or pawl.…"),
+    ] = None,
+    seed: options.Seed = 0,
+    name: options.Name = None,
+    resume: options.Resume = False,
+    root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
+) -> None:
+    """Fine-tune a policy from worker processes that play, and one trainer that learns; or show how one stands."""
+    if task == "status":
+        _status(run, root, as_json=as_json)
+        return
+    if run is not None:
+        raise RecipeError(
+            f"{run!r} is one argument too many; only `ratchet fleet status` takes a run"
+        )
+    if policy is None:
+        raise PolicyError("a fleet goes on from a policy: give --policy, such as runs/clone@best")
+    from ratchet.recipes.fleet import Fleet, FleetBudget, FleetJob, check_job
+    from ratchet.recipes.resolve import check_usable, load_policy
+    from ratchet.recipes.schema import parse_setting
+    from ratchet.recipes.seed_lists import read_seed_list
+    from ratchet.recipes.session import open_session, run_name
+    from ratchet.recipes.settings import fleet_config, pawl_settings
+    from ratchet.recipes.steps import SeedSet
+    from ratchet.rollout.fit import check_fit
+    from ratchet.rollout.fleet.restarts import Restarts
+    from ratchet.rollout.plan import FleetPlan
+    from ratchet.seeding import selection_seeds
+    from ratchet.tasks.registry import find_task
+
+    played = find_task(task)
+    start = load_policy(policy, root)
+    check_usable(start)
+    check_fit(start.spec, played)
+    given = dict(parse_setting(text) for text in settings or [])
+    of_plan = {key: given.pop(key) for key in list(given) if key in _OF_PLAN}
+    of_pawl = {
+        key.removeprefix("pawl."): given.pop(key) for key in list(given) if key.startswith("pawl.")
+    }
+    chosen = run_name(root, name, "fleet", resume=resume)
+    modes = _modes(played, mode)
+    job = FleetJob(
+        plan=FleetPlan(
+            run=chosen, task=task, modes=modes, seed=seed, masked=_masked(played), **of_plan
+        ),
+        task=played,
+        policy=start,
+        config=fleet_config({"lagged": lag, **given}),
+        demonstrations=_demonstrations(demonstrations, policy, start, played, root),
+        workers=workers,
+        budget=FleetBudget(episodes=episodes, seconds=None if minutes is None else 60 * minutes),
+        validation=(
+            SeedSet.of("validation", selection_seeds(100))
+            if validation_file is None
+            else read_seed_list(validation_file, played)
+        ),
+        promote_every=promote_every,
+        pawl=pawl_settings(of_pawl),
+        metric=metric,
+        restarts=Restarts(budget=restarts),
+    )
+    check_job(job)
+    _work(job, chosen, root, Fleet, open_session, resume=resume, as_json=as_json)
+
+
+def worker(
+    join: Annotated[str, typer.Option(help="The fleet's run.")],
+    count: Annotated[int, typer.Option(min=1, help="How many workers join.")] = 1,
+    restarts: RestartBudget = 10,
+    root: options.Root = options.DEFAULT_ROOT,
+) -> None:
+    """Join a fleet from another terminal; Ctrl-C leaves it again."""
+    from ratchet.rollout.fleet.restarts import Restarts
+    from ratchet.rollout.fleet.supervisor import Supervisor
+
+    directory = _run_directory(join, root)
+    with Supervisor(
+        directory, count, prefix="joined", restarts=Restarts(budget=restarts)
+    ) as supervisor:
+        people.print(f"{', '.join(supervisor.names)} joined {directory}", markup=False)
+        while not supervisor.wait(1.0):
+            pass
+        down = [one for one in supervisor.status() if one.name in supervisor.names and one.reason]
+    for one in down:
+        people.print(f"{one.name}: {one.state}: {one.reason}", markup=False, soft_wrap=True)
+
+
+def replay(
+    record: Annotated[Path, typer.Argument(help="A crash record, RUN/crashes/….json.")],
+    as_json: options.Json = False,
+) -> None:
+    """Play a worker's crash again: every episode that it had in progress, each in a process of its own."""
+    from ratchet.rollout.fleet.crash import read_crash
+    from ratchet.rollout.fleet.replay import replay as play_again
+
+    crash = read_crash(record)
+    found = play_again(record)
+    if as_json:
+        emit(
+            {
+                "task": crash.task,
+                "cause": str(crash.cause),
+                "episodes": [asdict(one) for one in found],
+            }
+        )
+        return
+    say(f"{crash.task}: {crash.cause}; {len(found)} episodes were in progress")
+    for one in found:
+        say(str(one))
+
+
+def _work(
+    job: FleetJob,
+    chosen: str,
+    root: Path,
+    make: Any,
+    open_session: Any,
+    *,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    from ratchet.cli.page import fleet_page
+    from ratchet.recipes.reporting import report_run
+
+    with (
+        watching() as watcher,
+        open_session(
+            root,
+            chosen,
+            kind="fleet",
+            seed=job.plan.seed,
+            task=job.task.name,
+            recipe=_record(job),
+            resume=resume,
+            progress=watcher,
+        ) as session,
+    ):
+        working = make(session, job)
+        with watcher.giving_way(), fleet_page(working.view):
+            outcome = working.run()
+    report_run(root, chosen)
+    report = str(root / chosen / "report.html")
+    if as_json:
+        emit({"report": report, **outcome.to_json()})
+        return
+    _show(outcome, f"{root / chosen}@best")
+    say(f"report  {report}")
+
+
+def _record(job: FleetJob) -> dict[str, Any]:
+    """Return what the ledger says that was run; the budget may grow, and workers come and go."""
+    return {
+        "task": job.task.name,
+        "modes": job.modes,
+        "base": job.policy.id,
+        "demonstrations": None if job.demonstrations is None else job.demonstrations.id,
+        "plan": asdict(job.plan),
+        "fleet": job.config.model_dump(),
+        "pawl": asdict(job.pawl),
+        "promote_every": job.promote_every,
+        "metric": job.metric,
+        "validation": job.validation.name,
+    }
+
+
+def _show(outcome: FleetOutcome, pointer: str) -> None:
+    from ratchet.cli.page import spool_line
+
+    spent = outcome.spent
+    say(
+        f"{outcome.reason}: {spent.updates:,} updates, {spent.episodes:,} episodes, "
+        f"{spent.transitions:,} transitions",
+        "bold",
+    )
+    say(f"spool   {spool_line(outcome.counts)}")
+    word = "once" if outcome.promotions == 1 else f"{outcome.promotions} times"
+    say(f"best    moved {word}: {pointer}" if outcome.promotions else "best    is still the start")
+    say(f"policy  {outcome.checkpoint}")
+
+
+def _status(run: str | None, root: Path, *, as_json: bool) -> None:
+    from ratchet.cli.page import spool_line, workers_table
+    from ratchet.rollout.fleet.status import read_workers
+    from ratchet.rollout.plan import read_plan
+    from ratchet.rollout.publication import Publication
+    from ratchet.rollout.spool import read_counts
+
+    if run is None:
+        raise RecipeError("`ratchet fleet status` needs a run, such as runs/fleet")
+    directory = _run_directory(run, root)
+    plan = read_plan(directory)
+    counts, found = read_counts(directory / "spool"), read_workers(directory)
+    newest = Publication(directory / "versions").newest()
+    if as_json:
+        emit(
+            {
+                "run": plan.run,
+                "task": plan.task,
+                "version": newest,
+                "spool": asdict(counts),
+                "workers": [asdict(one) for one in found],
+            }
+        )
+        return
+    say(f"{plan.run}: {plan.task}, version {'none yet' if newest is None else newest}")
+    out.print(workers_table(found))
+    say(f"spool   {spool_line(counts)}")
+
+
+def _run_directory(text: str, root: Path) -> Path:
+    return Path(text) if Path(text).is_dir() else root / text
+
+
+def _modes(task: Task, mode: str | None) -> tuple[str, ...] | None:
+    """Return which modes are played: the one named, else the task's usual ones, else all."""
+    if mode is not None:
+        task.mode_index(mode)
+        return (mode,)
+    return tuple(task.usual_modes) or None
+
+
+def _masked(task: Task) -> bool:
+    env = task.make(1)
+    try:
+        return env.masks is not None
+    finally:
+        env.close()
+
+
+def _demonstrations(
+    given: Path | None, text: str, policy: Policy, task: Task, root: Path
+) -> Demonstrations | None:
+    """Return the demonstrations of the anchor: those named, else those that the policy was cloned from."""
+    from ratchet.rollout.demonstrations import read_demonstrations, recorded_seeds
+
+    if given is None:
+        run, at, _ = text.rpartition("@")
+        directory = (Path(run) if Path(run).is_dir() else root / run) / "demonstrations"
+        if not at or policy.record.get("source") != "cloning" or not directory.is_dir():
+            return None
+        given = directory
+    return read_demonstrations(given, task, recorded_seeds(given))

@@ -1,0 +1,505 @@
+"""A fleet at work: workers play, the trainer learns, the pawl decides what `best` is, the ledger keeps the books.
+
+Invariants:
+
+- an update that the ledger holds has happened: its checkpoint stands. Those of a trainer that was killed
+  are replaced by what its newest checkpoint says;
+- `best` is chosen on a list of seeds of its own, by the pawl, against the best so far; nothing else is ever
+  played on that list. What became `best` keeps its checkpoint for good.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.errors import BudgetError, RatchetError, RecipeError, SpoolError
+from ratchet.evaluation.pawl import PawlSettings, default_scale, judge
+from ratchet.learning.config import FleetConfig
+from ratchet.learning.episode_learner import EpisodeLearner
+from ratchet.learning.fleet import FleetTrainer
+from ratchet.learning.fleet_update import FleetSpent, FleetUpdate
+from ratchet.ledger import queries
+from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
+from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent_actor import actor_for
+from ratchet.recipes.comparing import check_metric
+from ratchet.recipes.resolve import Player
+from ratchet.recipes.session import Session
+from ratchet.recipes.steps import SeedSet, evaluate, record_policy, training_rows
+from ratchet.rollout.demonstrations import Demonstrations
+from ratchet.rollout.fit import check_fit
+from ratchet.rollout.fleet.restarts import Restarts
+from ratchet.rollout.fleet.status import WorkerStatus, read_workers
+from ratchet.rollout.fleet.supervisor import Supervisor
+from ratchet.rollout.kind import kind_of
+from ratchet.rollout.plan import FleetPlan, write_plan
+from ratchet.rollout.publication import Publication
+from ratchet.rollout.spool import Counts, create_spool, read_counts
+from ratchet.tasks.task import Task
+
+_LOOK = 0.05
+"""Seconds between two looks into the queue."""
+_LAST_EPISODES = 60.0
+"""Seconds that workers get for their last episodes once the budget is spent."""
+
+_OF_WORKER = (
+    "name",
+    "state",
+    "reason",
+    "episodes",
+    "discarded",
+    "steps",
+    "restarts",
+    "crashes",
+    "seconds",
+    "lag_mean",
+    "lag_most",
+)
+
+Returns = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetBudget:
+    """What a fleet may spend: whole batches of episodes, and seconds; None is as much as there is."""
+
+    episodes: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget in which nothing can be learned."""
+        for name in ("episodes", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BudgetError(f"a budget of {value} {name} is none; it must be above 0")
+
+    def updates(self, batch: int) -> int | None:
+        """Return how many updates the episodes are enough for.
+
+        Raises
+        ------
+        BudgetError
+            If they are not enough for one.
+
+        """
+        if self.episodes is None:
+            return None
+        if self.episodes < batch:
+            raise BudgetError(
+                f"a budget of {self.episodes} episodes is less than one update's batch of {batch}"
+            )
+        return self.episodes // batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetJob:
+    """What a fleet does.
+
+    Attributes
+    ----------
+    plan, task, policy, config, demonstrations
+        As `FleetTrainer` takes them.
+    workers
+        How many processes play.
+    budget
+        What may be spent.
+    validation
+        The seeds on which the pawl decides; nothing is reported on them.
+    promote_every
+        After how many episodes it does, each time; 0 is never.
+    pawl
+        How sure it must be.
+    metric
+        What it looks at: ``return``, or one of the task's metrics.
+    restarts
+        How often a worker that has crashed is started again.
+
+    """
+
+    plan: FleetPlan
+    task: Task
+    policy: Policy
+    config: FleetConfig
+    demonstrations: Demonstrations | None
+    workers: int
+    budget: FleetBudget
+    validation: SeedSet
+    promote_every: int = 250
+    pawl: PawlSettings = field(default_factory=PawlSettings)
+    metric: str = "return"
+    restarts: Restarts = field(default_factory=Restarts)
+
+    @property
+    def modes(self) -> list[str]:
+        """The names of the modes that are played."""
+        return list(self.plan.modes or (mode.name for mode in self.task.modes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetView:
+    """How a fleet stands, for those who watch it."""
+
+    workers: list[WorkerStatus]
+    counts: Counts | None
+    update: FleetUpdate | None
+    spent: FleetSpent
+    promotions: int
+    returns: tuple[float, ...]
+    """Mean return of the episodes of each update so far, from this process's first on."""
+    doing: str
+    seconds: float
+    budget: FleetBudget
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOutcome:
+    """What a fleet came to."""
+
+    policy: Policy
+    checkpoint: Path
+    best: Policy
+    spent: FleetSpent
+    counts: Counts
+    workers: list[WorkerStatus]
+    promotions: int
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``ratchet fleet --json`` prints it."""
+        return {
+            "policy": str(self.checkpoint),
+            "policy_id": self.policy.id,
+            "best_id": self.best.id,
+            **asdict(self.spent),
+            "spool": asdict(self.counts),
+            "promotions": self.promotions,
+            "restarts": sum(worker.restarts for worker in self.workers),
+            "discarded": sum(worker.discarded for worker in self.workers),
+            "stopped": self.reason,
+        }
+
+
+class Fleet:
+    """One fleet of a session; `run` it once. `view` may be asked for from any thread meanwhile."""
+
+    def __init__(self, session: Session, job: FleetJob) -> None:
+        self._session, self._job = session, job
+        self._updates_allowed = job.budget.updates(job.plan.batch)
+        self._last: FleetUpdate | None = None
+        self._returns: list[float] = []
+        self._promotions = 0
+        self._judged = -1
+        self._doing = "starting"
+        self._spent = FleetSpent()
+        self._began = time.monotonic()
+        self._supervisor: Supervisor | None = None
+        self._identity = 0
+        self._why_stopped = ""
+
+    def view(self) -> FleetView:
+        """Return how it stands."""
+        supervisor = self._supervisor
+        counts = None
+        with contextlib.suppress(RatchetError):  # it is being made
+            counts = read_counts(self._session.directory / "spool")
+        return FleetView(
+            workers=[] if supervisor is None else supervisor.status(),
+            counts=counts,
+            update=self._last,
+            spent=self._spent,
+            promotions=self._promotions,
+            returns=tuple(self._returns),
+            doing=self._doing,
+            seconds=time.monotonic() - self._began,
+            budget=self._job.budget,
+        )
+
+    def run(self) -> FleetOutcome:
+        """Learn until the budget is spent; return what it came to.
+
+        Raises
+        ------
+        RatchetError
+            If all workers are down for good, or something cannot be written or read.
+
+        """
+        session, job = self._session, self._job
+        directory = session.directory
+        write_plan(directory, job.plan)
+        create_spool(
+            directory / "spool", kind_of(job.task, run=job.plan.run, masked=job.plan.masked)
+        )
+        self._identity = self._open_books()
+        if not (directory / "best.json").exists():
+            start = publish(job.policy, directory / "checkpoints" / f"start-{job.policy.id}")
+            point(directory, "best", start)
+        trainer = FleetTrainer(
+            directory,
+            job.plan,
+            job.task,
+            job.policy,
+            job.config,
+            demonstrations=job.demonstrations,
+            observe=self._observe,
+            wait=self._wait,
+            note=session.progress.note,
+        )
+        status = "failed"
+        try:
+            with trainer:
+                self._spent = trainer.spent
+                session.ledger.rewind_training(self._identity, trainer.number)
+                publication = Publication(directory / "versions")
+                publication.reopen()
+                with Supervisor(directory, job.workers, restarts=job.restarts) as self._supervisor:
+                    self._learn(trainer)
+                    publication.finish()
+                    self._doing = "the last episodes end"
+                    self._supervisor.wait(_LAST_EPISODES)
+                counts, workers = read_counts(directory / "spool"), self._supervisor.status()
+                self._promote(trainer.policy())
+                policy = trainer.policy()
+                path = publish(policy, directory / "checkpoints" / f"result-{policy.id}")
+                point(directory, "latest", path)
+                status = "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            self._close_books(trainer, status)
+        return FleetOutcome(
+            policy=policy,
+            checkpoint=path,
+            best=self._best(),
+            spent=trainer.spent,
+            counts=counts,
+            workers=workers,
+            promotions=self._promotions,
+            reason=self._why_stopped,
+        )
+
+    def _learn(self, trainer: FleetTrainer) -> None:
+        """Iterate until the budget is spent."""
+        allowed, batch = self._updates_allowed, self._job.plan.batch
+        every = self._job.promote_every
+        while not self._why_stopped:
+            if allowed is not None and trainer.spent.updates >= allowed:
+                self._why_stopped = "the budget of episodes is spent"
+                break
+            self._doing = "waiting for episodes"
+            update = trainer.iterate()
+            self._spent = trainer.spent
+            if update is None:
+                continue
+            episodes = trainer.spent.episodes
+            if every and episodes // every > (episodes - batch) // every:
+                self._promote(trainer.policy())
+
+    def _wait(self, have: int, want: int) -> bool:
+        """Wait a little for more episodes; return whether it is worth it."""
+        seconds = self._job.budget.seconds
+        if seconds is not None and time.monotonic() - self._began >= seconds:
+            self._why_stopped = "the budget of time is spent"
+            return False
+        supervisor = self._supervisor
+        assert supervisor is not None
+        if supervisor.over and not any(worker.alive for worker in supervisor.status()):
+            reasons = {worker.reason or worker.state for worker in supervisor.status()}
+            raise RatchetError(
+                f"all workers are down ({'; '.join(sorted(reasons))}), and {have} of {want} episodes "
+                f"are there; crash records are in {self._session.directory / 'crashes'}"
+            )
+        time.sleep(_LOOK)
+        return True
+
+    def _observe(self, update: FleetUpdate) -> None:
+        """Put an update into the ledger; said again, it replaces what the ledger has from there on."""
+        self._last, self._spent, self._doing = update, update.spent, "learning"
+        returns = [episode.episode_return for episode in update.episodes]
+        self._returns.append(float(np.mean(returns)))
+        ledger, spent = self._session.ledger, update.spent
+        ledger.rewind_training(self._identity, update.number - 1)
+        metrics = asdict(update.metrics)
+        metrics["value_error"] = metrics.pop("value_loss")
+        ledger.add_update(
+            self._identity,
+            update.number,
+            environment_steps=spent.transitions,
+            metrics=metrics
+            | {
+                "explained_variance": update.explained_variance,
+                "learning_rate": update.learning_rate,
+                "critic_only": update.critic_only,
+                "rolled_back": update.rolled_back,
+                "update_kl": update.update_kl,
+                "return_mean": float(np.mean(returns)),
+                "episodes": len(returns),
+            },
+        )
+        ledger.add_fleet_update(
+            self._identity,
+            update.number,
+            changes=update.changes,
+            policy_id=update.policy,
+            transitions=update.transitions,
+            lag_mean=update.mean_lag,
+            lag_most=update.max_lag,
+            entropy_coefficient=update.entropy_coefficient,
+            anchor_coefficient=update.anchor_coefficient,
+            finding=update.finding,
+            stale=update.stale,
+            corrupt=update.corrupt,
+            foreign_=update.foreign,
+            waiting=update.waiting,
+            wait_seconds=update.wait_seconds,
+            read_seconds=update.read_seconds,
+            learn_seconds=update.learn_seconds,
+        )
+        ledger.add_training_episodes(self._identity, training_rows(update.episodes))
+        place = self._session.directory / "checkpoints" / "fleet" / f"update-{update.number:08d}"
+        point(self._session.directory, "latest", place)
+
+    def _promote(self, policy: Policy) -> None:
+        """Let the pawl decide whether the policy is the run's `best` from now on."""
+        session, job = self._session, self._job
+        best, number = self._best(), 0 if self._last is None else self._last.number
+        if not job.promote_every or best.id == policy.id or self._judged == number:
+            return
+        self._doing, self._judged = "the pawl looks", number
+        before, after = self._played("best", best), self._played("candidate", policy)
+        verdict = judge(
+            {mode: after[mode] - before[mode] for mode in before},
+            job.modes[0] if len(job.modes) == 1 else None,
+            job.pawl,
+            default_scale(before, job.task.maximum_return if job.metric == "return" else None),
+        )
+        session.ledger.add_verdict(
+            self._identity,
+            accepted=verdict.accepted,
+            reason=verdict.reason,
+            target=f"update {number}",
+            bounds=verdict.record(),
+        )
+        if verdict.accepted:
+            path = publish(policy, session.directory / "checkpoints" / f"best-{policy.id}")
+            session.ledger.add_checkpoint(
+                self._identity,
+                policy_id=policy.id,
+                path=path.relative_to(session.root).as_posix(),
+                update_number=number,
+                environment_steps=self._spent.transitions,
+            )
+            point(session.directory, "best", path)
+            self._promotions += 1
+        word = "accepted" if verdict.accepted else "rejected"
+        session.progress.note(f"update {number}: {word} as best: {verdict.reason}")
+
+    def _played(self, label: str, policy: Policy) -> Returns:
+        """Return what the pawl looks at, by mode; what the ledger holds is not played again."""
+        session, job = self._session, self._job
+        player = Player(label, actor_for(policy), policy)
+        return {
+            mode: evaluate(session, player, job.task, mode, job.validation).arrays()[job.metric]
+            for mode in job.modes
+        }
+
+    def _best(self) -> Policy:
+        return read_checkpoint(follow(self._session.directory, "best"))
+
+    def _open_books(self) -> int:
+        session, job = self._session, self._job
+        record_policy(session, job.policy)
+        identity = session.ledger.start_training(
+            session.name,
+            "fleet",
+            kind="fleet",
+            scope="full",
+            seed=job.plan.seed,
+            # As many updates as there are, where only time says when to end.
+            budget=(self._updates_allowed or 1 << 40) * job.plan.batch,
+            budget_unit="episodes",
+            mode=None if job.plan.modes is None else ",".join(job.plan.modes),
+            base_policy=job.policy.id,
+            parameters_total=job.policy.parameter_count,
+            parameters_adapted=job.policy.parameter_count,
+            config=job.config.model_dump(),
+        )
+        self._before = queries.training(session.ledger, identity)
+        self._promotions = sum(
+            verdict.accepted
+            for verdict in queries.verdicts(session.ledger, session.name)
+            if verdict.training_id == identity
+        )
+        return identity
+
+    def _close_books(self, trainer: FleetTrainer, status: str) -> None:
+        ledger, spent = self._session.ledger, trainer.spent
+        result = None
+        if status == "finished":
+            policy = trainer.policy()
+            record_policy(self._session, policy)
+            result = policy.id
+        ledger.finish_training(
+            self._identity,
+            environment_steps=spent.transitions,
+            episodes=spent.episodes,
+            updates=spent.updates,
+            status=status,
+            stop_reason=self._why_stopped or status,
+            result_policy=result,
+            wall_seconds=self._before.wall_seconds + time.monotonic() - self._began,
+            collect_seconds=spent.waited + spent.reading,
+            learn_seconds=spent.learning,
+        )
+        self._count(spent)
+
+    def _count(self, spent: FleetSpent) -> None:
+        """Put into the ledger how workers and spool stand."""
+        session, job, directory = self._session, self._job, self._session.directory
+        with contextlib.suppress(SpoolError):  # there may be none yet
+            counts = read_counts(directory / "spool")
+            session.ledger.add_measurement(
+                session.name,
+                job.policy.id,
+                task=job.task.name,
+                mode="",
+                name="fleet",
+                value={
+                    "budget": asdict(job.budget),
+                    "spent": asdict(spent),
+                    "spool": asdict(counts),
+                    "workers": [_worker(one) for one in read_workers(directory)],
+                },
+            )
+
+
+def _worker(status: WorkerStatus) -> dict[str, Any]:
+    """Return what the ledger keeps of a worker."""
+    return {name: getattr(status, name) for name in _OF_WORKER}
+
+
+def check_job(job: FleetJob) -> None:
+    """Refuse a job whose parts do not fit each other, before anything is written.
+
+    Raises
+    ------
+    InputError
+        If one does not.
+
+    """
+    check_metric(job.task, job.metric)
+    check_fit(job.policy.spec, job.task)
+    job.budget.updates(job.plan.batch)
+    for mode in job.modes:
+        job.task.mode_index(mode)
+    if job.workers < 1:
+        raise RecipeError(f"{job.workers} workers are asked for; it must be at least 1")
+    # Also refuses kinds of policies, and demonstrations, that cannot be learned from.
+    EpisodeLearner(job.policy, job.config, seed=job.plan.seed, demonstrations=job.demonstrations)

@@ -1,0 +1,152 @@
+"""What is known of a crash: why a worker's process ended, its last words, and what it was playing.
+
+A record is one JSON file, numbered from 1 in the order of the crashes, and never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ratchet.errors import LedgerError, PolicyError
+from ratchet.ledger.files import explain
+from ratchet.policies.durable import create_file, strict_json
+from ratchet.rollout.fleet.beat import Phase
+from ratchet.rollout.fleet.black_box import CutEpisode
+from ratchet.rollout.fleet.restarts import Cause
+
+FORMAT = 1
+"""Version of the file; a reader refuses one that it does not know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashRecord:
+    """A crash.
+
+    Attributes
+    ----------
+    run, task, parameters
+        What was played, as the fleet's plan says it.
+    worker, pid
+        Whose process it was.
+    cause
+        Why it ended.
+    status
+        Its exit status, the negative signal where that ended it; -9 after a deadline.
+    doing
+        What it was at, one of `ratchet.rollout.fleet.beat.Phase` in small letters.
+    stuck
+        For how many seconds it had been at that, where that was why; else None.
+    at
+        The time in seconds since 1970, for people.
+    step_seconds, start_seconds
+        The deadlines of the plan.
+    output
+        The end of what it had written: the traceback, or the stacks of its threads.
+    versions
+        Of the libraries.
+    episodes
+        What was in progress, one for each copy of the environment that was in an episode.
+
+    """
+
+    run: str
+    task: str
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    worker: str
+    pid: int
+    cause: Cause
+    status: int
+    doing: str
+    stuck: float | None
+    at: float
+    step_seconds: float
+    start_seconds: float
+    output: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    episodes: tuple[CutEpisode, ...] = ()
+
+
+def cause_of(status: int, phase: Phase | None) -> Cause:
+    """Return why a process ended that nobody had asked to, from its exit status and what it was at."""
+    if phase in {None, Phase.STARTING, Phase.EXPECTING}:
+        return Cause.START
+    if phase == Phase.FAILED:
+        return Cause.EXCEPTION
+    return Cause.KILLED if status < 0 else Cause.EXIT
+
+
+def write_crash(directory: Path, record: CrashRecord) -> Path:
+    """Write a record under the next number, and return where it is.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be written.
+
+    """
+    said = {"format": FORMAT, **vars(record)}
+    said["episodes"] = [
+        {**vars(episode), "actions": episode.actions.tolist(), "dtype": episode.actions.dtype.str}
+        for episode in record.episodes
+    ]
+    try:
+        content = strict_json(said, "a crash record")
+        directory.mkdir(parents=True, exist_ok=True)
+        while True:
+            path = directory / f"{max(crash_numbers(directory), default=0) + 1:08d}.json"
+            try:
+                create_file(path, content)
+            except FileExistsError:  # another supervisor's
+                continue
+            return path
+    except PolicyError as error:  # what is not JSON, such as an action that is no number
+        raise LedgerError(str(error)) from error
+    except OSError as problem:
+        raise explain(problem, directory) from problem
+
+
+def crash_numbers(directory: Path) -> list[int]:
+    """Return the numbers of the records in a directory, the oldest first."""
+    try:
+        names = [path.stem for path in directory.iterdir() if path.suffix == ".json"]
+    except FileNotFoundError:
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def read_crash(path: Path) -> CrashRecord:
+    """Return the crash in a file.
+
+    Raises
+    ------
+    LedgerError
+        If there is none, or it is damaged or of another version.
+
+    """
+    try:
+        said = json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, IsADirectoryError) as problem:
+        raise LedgerError(f"{path} is not a crash record: there is no such file") from problem
+    except OSError as problem:
+        raise explain(problem, Path(path)) from problem
+    except ValueError as error:
+        raise LedgerError(f"{path} is not a crash record, or damaged: {error}") from error
+    if not isinstance(said, dict) or said.pop("format", None) != FORMAT:
+        raise LedgerError(f"{path} is not a crash record of a format that this version reads")
+    try:
+        if said.keys() != {each.name for each in fields(CrashRecord)}:
+            raise ValueError("its fields are others")  # noqa: TRY301
+        episodes = []
+        for one in said["episodes"]:
+            actions = np.array(one.pop("actions"), dtype=np.dtype(one.pop("dtype")))
+            episodes.append(CutEpisode(**one, actions=actions))
+        said["episodes"], said["cause"] = tuple(episodes), Cause(said["cause"])
+        return CrashRecord(**said)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,58 @@
+"""What a policy thinks that an episode is worth, step by step."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ratchet.policies.network import CompiledNetwork
+from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent import RecurrentNetwork
+from ratchet.policies.recurrent_actor import RecurrentActor
+from ratchet.policies.sequences import Sequences
+from ratchet.policies.spec import RecurrentSpec
+
+FloatArray = NDArray[np.float32]
+
+
+class Critic:
+    """The value head of a policy, asked once an episode: matrix products are cheaper than single rows."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    @cached_property
+    def _network(self) -> Any:
+        # Not before it is asked: a worker has several versions at a time, and some of them end no episode.
+        recurrent = isinstance(self._policy.spec, RecurrentSpec)
+        return RecurrentNetwork(self._policy) if recurrent else CompiledNetwork(self._policy)
+
+    def values(
+        self, observations: FloatArray, actions: NDArray[Any], rewards: FloatArray
+    ) -> FloatArray:
+        """Return the value of every observation ``(T + 1,)``, the one after the last step among them.
+
+        `observations` are raw, ``(T + 1, size)``; `actions` ``(T, …)`` as the policy chose them; `rewards`
+        ``(T,)``.
+        """
+        seen: Any = self._policy.observe(observations)
+        spec = self._policy.spec
+        if isinstance(spec, RecurrentSpec):
+            # What the actor remembered: the action before, as it puts it, and the reward before.
+            memory = np.zeros((len(seen), spec.memory), dtype=np.float32)
+            RecurrentActor(self._policy).remember(memory[1:], actions)
+            memory[1:, -1] = rewards
+            inputs = np.concatenate([seen, memory[:, spec.width :]], axis=1)[:, None]
+            begins = np.zeros((len(seen), 1), dtype=np.bool_)
+            begins[0] = True
+            seen = Sequences(
+                inputs=np.ascontiguousarray(inputs),
+                starts=np.zeros((1, spec.width), dtype=np.float32),
+                begins=begins,
+                valid=np.ones_like(begins),
+            )
+        values: FloatArray = self._network.values(seen)
+        return values

@@ -1,0 +1,348 @@
+"""The supervisor: it owns worker processes, and keeps them playing whatever happens to them.
+
+It watches their heartbeats in a thread of its own. A worker that is stuck is made to write its stacks, and is
+killed; one that has crashed leaves a record and is started again after a pause, until the budget of that cause
+is used up. Only the monotonic clock decides anything.
+
+The kernel kills a worker when the thread that has started it ends: the thread lives as long as its workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ratchet.errors import LedgerError, RatchetError, RecipeError
+from ratchet.ledger.provenance import versions
+from ratchet.rollout.fleet.beat import FILE as BEAT
+from ratchet.rollout.fleet.beat import Count, Phase, Pulse
+from ratchet.rollout.fleet.black_box import FILE as BLACK_BOX
+from ratchet.rollout.fleet.black_box import CutEpisode, read_black_box
+from ratchet.rollout.fleet.books import close_books
+from ratchet.rollout.fleet.crash import CrashRecord, cause_of, write_crash
+from ratchet.rollout.fleet.home import (
+    CRASHES,
+    LOG,
+    SUPERVISION,
+    VERSIONS,
+    is_taken,
+    show,
+    taken,
+    worker_home,
+    worker_names,
+)
+from ratchet.rollout.fleet.process import Child
+from ratchet.rollout.fleet.restarts import Account, Cause, Restarts
+from ratchet.rollout.fleet.status import WorkerStatus, read_workers
+from ratchet.rollout.plan import FleetPlan, read_plan
+from ratchet.rollout.publication import Publication
+
+_POLL = 0.05
+GRACE = 5.0
+"""Seconds that workers get to end when they are asked to."""
+_LARGEST_LOG = 10_000_000
+
+
+class Supervisor:
+    """So many workers of a fleet's run; use it as a context manager.
+
+    Parameters
+    ----------
+    run
+        The run directory, with its plan.
+    workers
+        How many.
+    prefix
+        Of their names: w0, w1 and so on. Names that living workers have are left out.
+    restarts
+        When they are started again.
+
+    Raises
+    ------
+    RecipeError
+        If no worker is asked for.
+    LedgerError
+        If the directory is no fleet's.
+
+    """
+
+    def __init__(
+        self, run: Path, workers: int, *, prefix: str = "w", restarts: Restarts | None = None
+    ) -> None:
+        if workers < 1:
+            raise RecipeError(f"{workers} workers are asked for; it must be at least 1")
+        self._run = Path(run).absolute()
+        plan = read_plan(run)
+        names: list[str] = []
+        number = 0
+        while len(names) < workers:
+            if not is_taken(worker_home(run, f"{prefix}{number}")):
+                names.append(f"{prefix}{number}")
+            number += 1
+        given = restarts or Restarts()
+        self._workers = [_Owned(self._run, name, plan, given) for name in names]
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._ending = threading.Event()
+        self._over = threading.Event()
+        self._grace = GRACE
+        self._failure: Exception | None = None
+
+    def start(self) -> None:
+        """Start the workers."""
+        self._thread.start()
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Ask the workers to end, kill those that take longer than `grace` seconds, and wait for that.
+
+        What the supervisor itself has met, if it had to give its workers up, is raised here.
+        """
+        self._grace = grace
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until no worker lives or will live; return whether that is so."""
+        return self._over.wait(seconds)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its workers."""
+        return [worker.name for worker in self._workers]
+
+    @property
+    def over(self) -> bool:
+        """Whether no worker of it lives or will live."""
+        return self._over.is_set()
+
+    def status(self) -> list[WorkerStatus]:
+        """Return how all workers of the run are, also those that others have started."""
+        return read_workers(self._run)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _watch(self) -> None:
+        try:
+            self._own()
+        except Exception as error:  # noqa: BLE001 - it is for whoever stops this
+            self._failure = error
+        finally:
+            for worker in self._workers:
+                worker.end()
+            self._over.set()
+
+    def _own(self) -> None:
+        publication = Publication(self._run / VERSIONS)
+        self._close_all_books()
+        while not self._ending.is_set():
+            finished = publication.finished
+            for worker in self._workers:
+                worker.look(finished=finished)
+            if all(worker.over for worker in self._workers):
+                return
+            self._ending.wait(_POLL)
+        for worker in self._workers:
+            worker.ask()
+        until = time.monotonic() + self._grace
+        while time.monotonic() < until and not all(one.ended() for one in self._workers):
+            time.sleep(_POLL)
+
+    def _close_all_books(self) -> None:
+        """Close the books of workers that died with a supervisor before this one."""
+        with contextlib.suppress(RatchetError):
+            for name in worker_names(self._run):
+                home = worker_home(self._run, name)
+                if not is_taken(home):
+                    with taken(home):
+                        close_books(self._run, home)
+
+
+class _Owned:
+    """One worker: the process that it has now, or when it gets the next one."""
+
+    def __init__(self, run: Path, name: str, plan: FleetPlan, restarts: Restarts) -> None:
+        self.name, self._run, self._plan = name, run, plan
+        self._home = worker_home(run, name)
+        self._account = Account(restarts)
+        self._child: Child | None = None
+        self._again: float | None = time.monotonic()
+        self._restarts = 0
+        self._state = ""
+        self._last: Cause | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it neither lives nor will live."""
+        return self._child is None and self._again is None
+
+    def look(self, *, finished: bool) -> None:
+        """Do what is to be done now; `finished` says that no worker is started any more."""
+        now = time.monotonic()
+        if self._child is None:
+            if finished and self._again is not None:
+                self._again = None
+                self._say("ended")
+            if self._again is not None and now >= self._again:
+                self._start(now)
+            return
+        status = self._child.poll()
+        if status is not None:
+            self._ended(status, finished=finished)
+            return
+        if self._state and self._child.pulse() is not None:
+            self._say("")  # from here on it speaks for itself
+        plan = self._plan
+        stuck = self._child.overdue(plan.step_seconds, plan.start_seconds)
+        if stuck is not None:
+            # Before its stacks are asked for: that can wake it.
+            cut = self._cut(self._child.pulse())
+            self._child.dump()
+            self._ended(self._child.kill(), finished=finished, stuck=stuck, cut=cut)
+
+    def ask(self) -> None:
+        """Ask it to end."""
+        self._again = None
+        if self._child is not None:
+            self._child.ask()
+
+    def ended(self) -> bool:
+        """Return whether its process has ended."""
+        return self._child is None or self._child.poll() is not None
+
+    def end(self) -> None:
+        """End it now; its books are closed."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+            self._close_books()
+            self._say("ended")
+
+    def _start(self, now: float) -> None:
+        log = self._home / LOG
+        with contextlib.suppress(OSError):
+            if log.stat().st_size > _LARGEST_LOG:
+                log.replace(log.with_name(f"{LOG}.old"))
+        try:
+            self._child = Child(
+                "ratchet.rollout.fleet.worker",
+                [str(self._run), "--name", self.name],
+                beat=self._home / BEAT,
+                log=log,
+            )
+        except OSError as problem:
+            self._crashed(Cause.START, now, f"it cannot be started: {problem.strerror}")
+        else:
+            self._again = None
+            self._say("starting")
+
+    def _ended(
+        self,
+        status: int,
+        *,
+        finished: bool,
+        stuck: float | None = None,
+        cut: tuple[CutEpisode, ...] | None = None,
+    ) -> None:
+        """Note that its process has ended, and how."""
+        child = self._child
+        assert child is not None
+        child.kill()  # what it has started may live
+        pulse, output = child.pulse(), child.said()
+        self._child = None
+        phase = None if pulse is None else pulse.phase
+        if phase == Phase.ENDED and (status == 0 or stuck is not None):
+            self._close_books()
+            self._say("ended", "" if finished else "it was asked to end")
+            return
+        cause = cause_of(status, phase)
+        if stuck is not None and cause not in {Cause.START, Cause.EXCEPTION}:
+            cause = Cause.DEADLINE
+        reason = self._record(
+            CrashRecord(
+                run=self._plan.run,
+                task=self._plan.task,
+                parameters=self._plan.parameters,
+                worker=self.name,
+                pid=child.pid,
+                cause=cause,
+                status=status,
+                doing="starting" if phase is None else phase.name.lower(),
+                stuck=stuck,
+                at=time.time(),
+                step_seconds=self._plan.step_seconds,
+                start_seconds=self._plan.start_seconds,
+                output=output,
+                versions=versions(),
+                episodes=self._cut(pulse) if cut is None else cut,
+            )
+        )
+        finished_any = pulse is not None and pulse[Count.FINISHED] > pulse[Count.FINISHED_BEFORE]
+        self._close_books()
+        self._crashed(cause, time.monotonic(), reason, finished_any=finished_any)
+
+    def _crashed(
+        self, cause: Cause, now: float, reason: str, *, finished_any: bool = False
+    ) -> None:
+        self._last = cause
+        self._again = self._account.crashed(cause, now, finished_any=finished_any)
+        if self._again is None:
+            budget = self._account.crashes[cause]
+            self._say(
+                "down", f"the budget of restarts after {cause} is used up ({budget}): {reason}"
+            )
+        else:
+            self._restarts += 1
+            self._say("restarting", reason)
+
+    def _cut(self, pulse: Pulse | None) -> tuple[CutEpisode, ...]:
+        """Return what its process is playing, or was when it ended."""
+        if pulse is None or pulse.phase == Phase.STARTING:  # what is there is its predecessor's
+            return ()
+        with contextlib.suppress(LedgerError):
+            return tuple(read_black_box(self._home / BLACK_BOX))
+        return ()
+
+    def _record(self, record: CrashRecord) -> str:
+        """Write a crash record; return in a sentence what happened, and where that is told."""
+        told = record.output.strip().rsplit("\n", 1)[-1]
+        if record.stuck is not None:
+            told = f"{record.doing} for {record.stuck:.1f} seconds"
+        elif record.cause in {Cause.KILLED, Cause.EXIT}:
+            told = f"exit status {record.status}"
+        try:
+            path = write_crash(self._run / CRASHES, record)
+        except LedgerError as error:
+            return f"{told} (not recorded: {error})"
+        return f"{told} ({path.name})"
+
+    def _close_books(self) -> None:
+        with contextlib.suppress(RatchetError), taken(self._home):
+            close_books(self._run, self._home)
+
+    def _say(self, state: str, reason: str = "") -> None:
+        """Leave in its directory what only its supervisor knows."""
+        said = {
+            "state": state,
+            "reason": reason,
+            "restarts": self._restarts,
+            "crashes": {str(cause): count for cause, count in self._account.crashes.items()},
+            "last_cause": None if self._last is None else str(self._last),
+        }
+        self._state = state
+        show(self._home / SUPERVISION, said)

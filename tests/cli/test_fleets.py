@@ -1,0 +1,204 @@
+"""Cloning and fleets from the command line: the whole journey, going on with it, and what is refused."""
+
+import signal
+import sqlite3
+
+import numpy as np
+import pytest
+
+import journeys
+from journeys import command, count
+from ratchet.ledger import queries
+from ratchet.policies.checkpoint import follow, publish, read_checkpoint
+from ratchet.policies.initial import new_policy
+from ratchet.rollout.fit import spec_for
+from ratchet.rollout.spool import read_counts
+from ratchet.tasks.cartpole import cartpole_modes
+
+TASK = "environments:make_taught"
+CLONE = ["clone", TASK, "--episodes", 12, "--set", "max_epochs=2"]
+FLEET = [
+    "fleet", TASK, "--workers", 2, "--promote-every", 32,
+    "--set", "environments=4", "--set", "batch_size=32",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cloned(tmp_path_factory):
+    """The root of a run that has cloned; tests read it only."""
+    root = tmp_path_factory.mktemp("cloned") / "runs"
+    assert command(*CLONE, "--root", root) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def flown(cloned, tmp_path_factory):
+    """The root of a fleet that has spent its budget; tests read it only."""
+    root = tmp_path_factory.mktemp("flown") / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--episodes", 70, "--root", root]
+    assert command(*words) == 0
+    return root
+
+
+def test_a_clone_is_a_policy_with_its_games_beside_it(cloned, ratchet):
+    policy = read_checkpoint(follow(cloned / "clone", "best"))
+    assert policy.record["source"] == "cloning"
+    assert policy.record["teacher"] == "heuristic"
+    assert len(list((cloned / "clone" / "demonstrations").glob("*.npz"))) == 12
+    training = journeys.only_training(cloned, "clone")
+    assert (training.kind, training.status, training.episodes) == ("clone", "finished", 12)
+    status, _, _ = ratchet("evaluate", f"{cloned / 'clone'}@best", TASK, "--seeds", 3, "--json")
+    assert status == 0
+
+
+def test_cloning_that_was_broken_off_goes_on_and_repeats_no_game(tmp_path, ratchet):
+    words = [*CLONE, "--root", "runs", "--name", "one"]
+    played = tmp_path / "runs" / "one" / "demonstrations"
+    process = journeys.start(*words, cwd=tmp_path)
+    journeys.wait_for(lambda: len(list(played.glob("*.npz"))) > 3, process)
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    before = {path.name: path.stat().st_mtime_ns for path in played.glob("*.npz")}
+    status, said, _ = ratchet(*words, "--resume", "--json")
+    assert status == 0
+    assert said["episodes"] == 12
+    after = {path.name: path.stat().st_mtime_ns for path in played.glob("*.npz")}
+    assert len(after) == 12
+    assert all(after[name] == time for name, time in before.items())
+
+
+def test_a_fleet_spends_whole_batches_and_its_books_add_up(flown):
+    training = journeys.only_training(flown, "fleet")
+    assert (training.kind, training.status) == ("fleet", "finished")
+    assert (training.updates, training.episodes) == (8, 64)
+    counts = read_counts(flown / "fleet" / "spool")
+    assert counts.consumed == 64
+    assert counts.missing == 0
+    with journeys.ledger_of(flown) as ledger:
+        updates = queries.updates(ledger, training.id)
+        assert updates["update_number"].tolist() == list(range(1, 9))
+        assert updates["environment_steps"][-1] == training.environment_steps
+        more = queries.fleet_updates(ledger, training.id)
+        assert sum(each["transitions"] for each in more) == training.environment_steps
+        assert len({each["policy_id"] for each in more}) == 8
+        played = queries.training_episodes(ledger, training.id)
+        assert len(played.seeds) == 64
+        assert int(played.lengths.sum()) == training.environment_steps
+        verdicts = queries.verdicts(ledger, "fleet")
+        assert {each.target for each in verdicts} == {"update 4", "update 8"}
+    latest = read_checkpoint(follow(flown / "fleet", "latest"))
+    assert latest.id == training.result_policy
+    assert latest.record["source"] == "fleet"
+
+
+def test_the_books_can_be_read_from_another_terminal(flown, ratchet):
+    status, said, _ = ratchet("fleet", "status", flown / "fleet", "--json")
+    assert status == 0
+    spool = said["spool"]
+    parts = ("waiting", "claimed", "consumed", "stale", "corrupt", "foreign", "missing")
+    assert spool["collected"] == sum(spool[part] for part in parts)
+    assert {worker["name"] for worker in said["workers"]} == {"w0", "w1"}
+    assert sum(worker["episodes"] for worker in said["workers"]) == spool["collected"]
+    status, _, words = ratchet("fleet", "status", flown / "fleet")
+    assert status == 0
+    assert f"{spool['collected']:,} collected = {spool['waiting']:,} waiting" in words
+
+
+def test_a_fleet_that_was_broken_off_goes_on_where_it_was(cloned, tmp_path, ratchet):
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    process = journeys.start(*words, "--episodes", 100_000, cwd=tmp_path)
+    journeys.wait_for(lambda: count(root, "fleet_updates") > 2, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    done = journeys.only_training(root, "one")
+    assert done.status == "interrupted"
+    status, out, _ = ratchet(*words, "--episodes", 200_000, "--resume", "--minutes", 0.02, "--json")
+    assert status == 0
+    assert out["updates"] >= done.updates
+    with journeys.ledger_of(root) as ledger:
+        training = journeys.only_training(root, "one")
+        numbers = queries.updates(ledger, training.id)["update_number"]
+        assert np.array_equal(numbers, np.arange(1, len(numbers) + 1))
+        played = queries.training_episodes(ledger, training.id)
+        assert len(played.seeds) == len(set(played.seeds.tolist())) == training.episodes
+    counts = read_counts(root / "one" / "spool")
+    assert counts.consumed == training.episodes
+    assert counts.missing == 0
+
+
+def test_what_a_fleet_refuses(cloned, flown, refuses, tmp_path):
+    best = f"{cloned / 'clone'}@best"
+    runs = ["--root", tmp_path / "runs"]
+    assert "--policy" in refuses("fleet", TASK, *runs)
+    assert "0 workers" in refuses("fleet", TASK, "--policy", best, "--workers", 0, *runs)
+    said = refuses("fleet", TASK, "--policy", best, "--episodes", 7, *runs)
+    assert "batch of 8" in said
+    said = refuses("fleet", "cartpole-modes", "--policy", best, *runs)
+    assert "observation" in said
+    said = refuses("fleet", TASK, "--policy", best, "--metric", "floor", *runs)
+    assert "'floor'" in said
+    seeds = tmp_path / "seeds.txt"
+    seeds.write_text("1\n2\n1\n")
+    said = refuses("fleet", TASK, "--policy", best, "--validation-file", seeds, *runs)
+    assert "line 3" in said
+    said = refuses("fleet", TASK, "--policy", best, "--set", "learning_rat=1e-4", *runs)
+    assert "'learning_rate'" in said
+    assert "no" in refuses("fleet", "status", "nothing", *runs)
+    # Another task's games, and a run that there is already.
+    said = refuses("fleet", TASK, "--policy", best, "--root", flown, "--name", "fleet", where=flown)
+    assert "exists" in said
+
+
+def test_demonstrations_of_another_task_are_no_anchor(cloned, refuses, tmp_path):
+    other = new_policy(spec_for(cartpole_modes()), 0)
+    publish(other, tmp_path / "other")
+    games = cloned / "clone" / "demonstrations"
+    said = refuses(
+        "fleet", "cartpole-modes", "--policy", tmp_path / "other", "--demonstrations", games,
+        "--root", tmp_path / "runs",
+    )  # fmt: skip
+    assert "demonstrations" in said
+
+
+def test_a_run_that_is_being_trained_is_not_trained_by_another(cloned, tmp_path, ratchet):
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    process = journeys.start(*words, cwd=tmp_path)
+    try:
+        journeys.wait_for(lambda: count(root, "fleet_updates") > 0, process)
+        status, said, _ = ratchet(*words, "--resume", "--json")
+        assert status == 2
+        assert "one" in said["error"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def test_the_recipe_makes_the_whole_journey(tmp_path, ratchet):
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(
+        'recipe = "parallel-ppo"\ntitle = "small"\n'
+        f'task = "{TASK}"\ndemonstrations = 6\nworkers = 1\nenvironments = 4\nepisodes = 32\n'
+        "promote_every = 16\nvalidation = 12\nevaluation = 12\n[cloning]\nmax_epochs = 2\n"
+    )
+    assert ratchet("run", recipe, "--root", "runs")[0] == 0
+    with journeys.ledger_of(tmp_path / "runs") as ledger:
+        names = [each.name for each in queries.trainings(ledger, "parallel-ppo")]
+        assert names == ["clone", "fleet"]
+        labels = [each.label for each in queries.evaluations(ledger, "parallel-ppo")]
+        assert {"heuristic", "clone", "PPO"} <= set(labels)
+        compared = [
+            each.value
+            for each in queries.measurements(ledger, "parallel-ppo")
+            if each.name.startswith("compared")
+        ]
+    assert {(each["before"], each["after"]) for each in compared} >= {
+        ("heuristic", "clone"),
+        ("clone", "PPO"),
+        ("heuristic", "PPO"),
+    }
+    with sqlite3.connect(tmp_path / "runs" / "ledger.sqlite") as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
