@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ratchet.policies.actor import Actor
+from ratchet.policies.networks import network_for
+from ratchet.policies.recurrent_actor import actor_for
 from ratchet.rollout.episode import Episode, Origin
 from ratchet.rollout.trajectory import EpisodeRecord
 
@@ -36,14 +37,14 @@ def played(
 ):
     """Return an episode that `policy` has played; `reward` makes one of observations and actions."""
     rng = np.random.default_rng(number)
-    spec, actor = policy.spec, Actor(policy)
+    spec, actor = policy.spec, actor_for(policy)
     observations = seen(rng, steps + 1, spec.observation.size, density)
     masks = None
     if masked:
         masks = masks_with(rng, rng.integers(0, spec.action.n, steps), spec.action.n)
     seeds, at = np.full(steps, number, dtype=np.uint64), np.arange(steps)
     choice = actor.act(observations[:-1], masks, seeds, at, deterministic=False)
-    values = actor.outputs("critic", observations)[:, 0]
+    values = network_for(policy).values(observations)
     rewards = rng.normal(0, 1, steps)
     if reward is not None:
         rewards = reward(observations[:-1], choice.actions)

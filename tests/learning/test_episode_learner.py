@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from playing import played
+from ratchet.entities import Entities, EntitySet, Single
 from ratchet.errors import PolicyError, RecipeError
 from ratchet.learning.config import FleetConfig
 from ratchet.learning.episode_learner import EpisodeLearner
 from ratchet.policies.actor import Actor
 from ratchet.policies.initial import new_policy
+from ratchet.policies.spec import ActionSpec, EntitySpec, ObservationSpec
 from strategies import box_spec, discrete_spec, random_policy, recurrent_spec
 
 BOLD = {
@@ -19,6 +21,21 @@ BOLD = {
     "target_kl": None,
     "rollback_kl": None,
 }
+
+
+AMONG_ENTITIES = EntitySpec(
+    observation=ObservationSpec(kind="box", shape=(5,)),
+    action=ActionSpec(kind="discrete", n=3),
+    entities=Entities(
+        sets=(EntitySet(name="things", offset=1, count=2, width=2),),
+        alone=(0,),
+        single=(Single(name="take", sets=("things",), actions=(1, 2)),),
+    ),
+    width=8,
+    heads=2,
+    hidden=(8,),
+    critic=(8,),
+)
 
 
 def first_action(observations, actions):
@@ -35,8 +52,9 @@ def below_one(observations, actions):
         (discrete_spec(3, 4), False, first_action, 5.0),
         (discrete_spec(3, 4), True, first_action, 5.0),
         (box_spec(3, 2), False, below_one, 12.0),
+        (AMONG_ENTITIES, True, first_action, 3.0),
     ],
-    ids=["discrete", "masked", "box"],
+    ids=["discrete", "masked", "box", "entities"],
 )
 @pytest.mark.parametrize("lagged", ["reject", "decouple"])
 def test_it_learns(spec, masked, reward, gain, lagged):

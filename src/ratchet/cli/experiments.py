@@ -24,6 +24,12 @@ _DEMO = (
 """Each recipe of the demo, and what its run is called."""
 
 
+def recipe_of(name: str) -> str:
+    """Return the recipe of a run of the demo, by its name."""
+    longest = sorted(_DEMO, key=lambda one: len(one[1]), reverse=True)
+    return next(recipe for recipe, stem in longest if name.startswith(stem))
+
+
 def run(
     recipe: Annotated[str, typer.Argument(help="A recipe that ships, or a .toml file.")],
     settings: Annotated[

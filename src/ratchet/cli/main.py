@@ -131,7 +131,7 @@ def _interrupted(words: Sequence[str]) -> None:
     if not any(word == "--name" or word.startswith("--name=") for word in again):
         again += ["--name", name]
     if again[0] == "demo":
-        again = ["run", "sb3-finetuning", "--quick", *again[1:]]
+        again = ["run", experiments.recipe_of(name), "--quick", *again[1:]]
     people.print(
         f"go on with: ratchet {shlex.join([*again, '--resume'])}", markup=False, soft_wrap=True
     )

@@ -405,8 +405,10 @@ def _pointer(run_dir: Path, name: str) -> Path:
     return run_dir / f"{name}.json"
 
 
-def point(run_dir: Path, name: str, checkpoint_dir: Path) -> Path:
+def point(run_dir: Path, name: str, checkpoint_dir: Path, *, written: str | None = None) -> Path:
     """Make `name` (``best``, ``latest``) of a run mean a checkpoint, in one step.
+
+    It is verified first, unless its id is given as `written`: by whoever has just written it.
 
     Returns
     -------
@@ -420,9 +422,9 @@ def point(run_dir: Path, name: str, checkpoint_dir: Path) -> Path:
 
     """
     pointer = _pointer(Path(run_dir), name)
-    policy = read_checkpoint(checkpoint_dir)
+    identity = written or read_checkpoint(checkpoint_dir).id
     place = os.path.relpath(Path(checkpoint_dir).absolute(), Path(run_dir).absolute())
-    content = {"checkpoint": Path(place).as_posix(), "id": policy.id}
+    content = {"checkpoint": Path(place).as_posix(), "id": identity}
     try:
         replace_file(pointer, strict_json(content, pointer.name))
     except OSError as error:

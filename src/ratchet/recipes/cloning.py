@@ -19,6 +19,7 @@ from ratchet.policies.actor import Chooser
 from ratchet.policies.checkpoint import point, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
 from ratchet.policies.policy import Policy
+from ratchet.policies.spec import EntitySpec, Spec
 from ratchet.recipes.session import Session
 from ratchet.recipes.steps import record_policy
 from ratchet.rollout.demonstrations import Demonstrations, read_demonstrations
@@ -30,7 +31,7 @@ from ratchet.tasks.task import Task
 DEMONSTRATIONS = "demonstrations"
 """Where in a run's directory the games of its teacher are."""
 
-NETWORKS: tuple[str, ...] = ("mlp",)
+NETWORKS: tuple[str, ...] = ("mlp", "entities")
 """Names of the networks that can be cloned into; the first is the default."""
 
 _WIDE = 256
@@ -76,14 +77,26 @@ def new_clone(task: Task, network: str, seed: int) -> Policy:
     Raises
     ------
     PolicyError
-        If there is no such network.
+        If there is no such network, or the task does not say what entities its observations are made of.
 
     """
     if network not in NETWORKS:
         raise PolicyError(f"there is no network {network!r}; there are {', '.join(NETWORKS)}")
     plain = spec_for(task)
     layers = _LAYERS["wide" if plain.observation.size > _WIDE else "narrow"]
-    spec = replace(plain, actor=layers, critic=layers, activation="gelu")
+    spec: Spec = replace(plain, actor=layers, critic=layers, activation="gelu")
+    if network == "entities":
+        if task.entities is None:
+            raise PolicyError(
+                f"task {task.name!r} does not say what entities it has, which network 'entities' "
+                "needs; take mlp"
+            )
+        spec = EntitySpec(
+            observation=plain.observation,
+            action=plain.action,
+            entities=task.entities,
+            critic=layers,
+        )
     return new_policy(spec, derive("initial", seed))
 
 

@@ -287,12 +287,8 @@ class Fleet:
 
     def _learn(self, trainer: FleetTrainer) -> None:
         """Iterate until the budget is spent."""
-        allowed, batch = self._updates_allowed, self._job.plan.batch
-        every = self._job.promote_every
-        while not self._why_stopped:
-            if allowed is not None and trainer.spent.updates >= allowed:
-                self._why_stopped = "the budget of episodes is spent"
-                break
+        batch, every = self._job.plan.batch, self._job.promote_every
+        while not self._is_spent(trainer.spent):
             self._doing = "waiting for episodes"
             update = trainer.iterate()
             self._spent = trainer.spent
@@ -302,11 +298,18 @@ class Fleet:
             if every and episodes // every > (episodes - batch) // every:
                 self._promote(trainer.policy())
 
+    def _is_spent(self, spent: FleetSpent) -> bool:
+        """Return whether the budget is spent, and note why."""
+        allowed, seconds = self._updates_allowed, self._job.budget.seconds
+        if allowed is not None and spent.updates >= allowed:
+            self._why_stopped = "the budget of episodes is spent"
+        elif seconds is not None and time.monotonic() - self._began >= seconds:
+            self._why_stopped = "the budget of time is spent"
+        return bool(self._why_stopped)
+
     def _wait(self, have: int, want: int) -> bool:
         """Wait a little for more episodes; return whether it is worth it."""
-        seconds = self._job.budget.seconds
-        if seconds is not None and time.monotonic() - self._began >= seconds:
-            self._why_stopped = "the budget of time is spent"
+        if self._is_spent(self._spent):
             return False
         supervisor = self._supervisor
         assert supervisor is not None
@@ -364,7 +367,8 @@ class Fleet:
         )
         ledger.add_training_episodes(self._identity, training_rows(update.episodes))
         place = self._session.directory / "checkpoints" / "fleet" / f"update-{update.number:08d}"
-        point(self._session.directory, "latest", place)
+        # Not read again: that would take as long as writing it has.
+        point(self._session.directory, "latest", place, written=update.policy)
 
     def _promote(self, policy: Policy) -> None:
         """Let the pawl decide whether the policy is the run's `best` from now on."""

@@ -48,7 +48,7 @@ class ParallelRecipe(BaseModel):
     network: str | None = Field(None, description="What is cloned into; the default if not given.")
     cloning: dict[str, Any] = Field(default_factory=dict, description="Settings of the cloning.")
     workers: int = Field(3, ge=1, description="Processes that play.")
-    environments: int = Field(16, ge=1, description="Games that each plays side by side.")
+    environments: int = Field(8, ge=1, description="Games that each plays side by side.")
     batch: int = Field(8, ge=1, description="Episodes of an update.")
     max_lag: int = Field(4, ge=0, description="The largest lag of an episode that is learned from.")
     episodes: int | None = Field(None, ge=1, description="Budget of the fleet in episodes.")

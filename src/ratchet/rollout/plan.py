@@ -66,7 +66,7 @@ class FleetPlan:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     modes: tuple[str, ...] | None = None
     seed: int = 0
-    environments: int = 16
+    environments: int = 8
     batch: int = 8
     max_lag: int = MAX_LAG
     versions_per_batch: int = 1

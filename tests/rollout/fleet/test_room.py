@@ -34,7 +34,7 @@ def fill(run, count):
 
 def test_what_is_ahead(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_FRESH", 0.0)
-    publication = made_run(tmp_path, batch=4, max_lag=2)
+    publication = made_run(tmp_path, batch=4, max_lag=5)
     room = Room(tmp_path, read_plan(tmp_path), "w0")
     assert room.free(0, 0) == 12
     assert room.free(3, 0) == 9
@@ -61,7 +61,7 @@ def test_what_is_ahead(tmp_path, monkeypatch):
 def test_what_it_does_itself_counts_between_two_looks(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_FRESH", 1e9)
     monkeypatch.setattr(module, "_FULL", 1e9)
-    made_run(tmp_path, batch=4, max_lag=2)
+    made_run(tmp_path, batch=4, max_lag=5)
     room = Room(tmp_path, read_plan(tmp_path), "w0")
     assert room.free(2, 5) == 10
     assert room.free(1, 6) == 10

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ratchet.policies.network import CompiledNetwork
+from ratchet.policies.network import Network
+from ratchet.policies.networks import network_for
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent import RecurrentNetwork
 from ratchet.policies.recurrent_actor import RecurrentActor
 from ratchet.policies.sequences import Sequences
 from ratchet.policies.spec import RecurrentSpec
@@ -25,10 +25,9 @@ class Critic:
         self._policy = policy
 
     @cached_property
-    def _network(self) -> Any:
+    def _network(self) -> Network:
         # Not before it is asked: a worker has several versions at a time, and some of them end no episode.
-        recurrent = isinstance(self._policy.spec, RecurrentSpec)
-        return RecurrentNetwork(self._policy) if recurrent else CompiledNetwork(self._policy)
+        return network_for(self._policy)
 
     def values(
         self, observations: FloatArray, actions: NDArray[Any], rewards: FloatArray

@@ -22,14 +22,15 @@ class Room:
     """The room that the trainer leaves a worker.
 
     Ahead of an episode that begins now are those that wait or are claimed, and those that all workers
-    are playing: where they are as many as the spool has room for, it would be stale in its turn.
+    are playing: where they are as many as the spool has room for, it would be stale in its turn. One that takes
+    twice as long as the others is overtaken by as many again, so only half of that room is given away, though
+    always a batch.
     """
 
     def __init__(self, run: Path, plan: FleetPlan, name: str) -> None:
         self._run, self._name = Path(run), name
-        self._limit = room(
-            plan.batch, max_lag=plan.max_lag, versions_per_batch=plan.versions_per_batch
-        )
+        whole = room(plan.batch, max_lag=plan.max_lag, versions_per_batch=plan.versions_per_batch)
+        self._limit = max(plan.batch, whole // 2)
         self._ahead = self._finished = 0
         self._good_until = -1.0
         self._alive: dict[str, float] = {}
