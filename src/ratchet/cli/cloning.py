@@ -16,9 +16,22 @@ if TYPE_CHECKING:
 def clone(
     task: Annotated[str, typer.Argument(help="Built-in name, Gymnasium id, or module:callable.")],
     teacher: Annotated[
-        str, typer.Option(help="Who shows it: a teacher of the task, or a policy.")
-    ] = "heuristic",
-    episodes: Annotated[int, typer.Option(min=2, help="How many games it plays.")] = 400,
+        str | None,
+        typer.Option(
+            help="Who shows it: a teacher of the task, or a policy; heuristic if not given."
+        ),
+    ] = None,
+    demonstrations: Annotated[
+        str | None,
+        typer.Option(
+            help="Games instead: a directory of demonstrations, a run with some, or a Minari dataset "
+            "(a directory, or an id)."
+        ),
+    ] = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many games: 400 of a teacher, or all that there are."),
+    ] = None,
     network: Annotated[
         str | None, typer.Option(help="mlp or entities; the better one for the task if not given.")
     ] = None,
@@ -34,8 +47,10 @@ def clone(
     as_json: options.Json = False,
 ) -> None:
     """Clone a teacher into a new policy by supervised learning from its games."""
+    from ratchet.errors import TaskError
     from ratchet.policies.recurrent_actor import actor_for
     from ratchet.recipes.cloning import NETWORKS, CloningPlan, clone_teacher, new_clone
+    from ratchet.recipes.demonstrations import find_demonstrations
     from ratchet.recipes.reporting import report_run
     from ratchet.recipes.resolve import load_policy
     from ratchet.recipes.schema import parse_setting
@@ -47,18 +62,30 @@ def clone(
 
     played = find_task(task)
     action_count(played)
-    who: Any = teacher
-    if teacher not in played.teachers:
-        policy = load_policy(teacher, root)
+    chosen_mode = options.target_mode(played, mode)
+    who: Any = teacher or "heuristic"
+    if demonstrations is not None:
+        if teacher is not None:
+            raise TaskError(
+                "give either --teacher, who plays, or --demonstrations, which are played already"
+            )
+        who = find_demonstrations(demonstrations, played, mode, root).first(episodes)
+        if len(who.seeds) < 2:
+            raise TaskError(f"{who.name} holds one demonstration; cloning takes at least 2")
+        who.demonstrations(played)  # so that nothing is begun with what cannot be learned from
+        chosen_mode, episodes = who.settings.mode, len(who.seeds)
+    elif who not in played.teachers:
+        policy = load_policy(who, root)
         check_fit(policy.spec, played)
         who = actor_for(policy)
+    games = episodes or 400
     plan = CloningPlan(
         task=played,
         teacher=who,
-        episodes=episodes,
+        episodes=games,
         policy=new_clone(played, network or NETWORKS[0], seed),
         config=cloning_config(dict(parse_setting(text) for text in settings or [])),
-        mode=options.target_mode(played, mode),
+        mode=chosen_mode,
         seed=seed,
         device=device,
     )
@@ -75,7 +102,7 @@ def clone(
                 "task": played.name,
                 "mode": plan.mode,
                 "teacher": plan.teacher_name,
-                "episodes": episodes,
+                "episodes": games,
                 "base": plan.policy.id,
                 "cloning": plan.config.model_dump(),
             },

@@ -115,20 +115,31 @@ def _why(name: str, note: str) -> str:
 
 
 def import_(
-    kind: Annotated[str, typer.Argument(help="sb3")],
-    file: Annotated[Path, typer.Argument(help="The .zip file.")],
-    out: Annotated[Path, typer.Option(help="The checkpoint directory to make.")],
+    kind: Annotated[str, typer.Argument(help="sb3 or minari")],
+    file: Annotated[
+        str, typer.Argument(help="The .zip file; or a Minari dataset: a directory, or an id.")
+    ],
+    out: Annotated[Path, typer.Option(help="The directory of a checkpoint, or of demonstrations.")],
+    task: Annotated[
+        str | None, typer.Argument(help="With minari: the task that was played.")
+    ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="With minari: the mode in which it was played.")
+    ] = None,
     vecnormalize: Annotated[
         Path | None, typer.Option(help="Its vecnormalize.pkl, if that is not beside it.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Turn another library's file into a checkpoint, without running anything in it."""
+    """Turn another library's file into a checkpoint or demonstrations, without running anything in it."""
     from ratchet.policies.checkpoint import publish
     from ratchet.policies.sb3_import import read_sb3
 
-    _check_kind(kind)
-    policy = read_sb3(file, vecnormalize=vecnormalize)
+    _check_kind(kind, task)
+    if kind == "minari":
+        _import_minari(file, str(task), mode, out, as_json=as_json)
+        return
+    policy = read_sb3(Path(file), vecnormalize=vecnormalize)
     path = publish(policy, out)
     if as_json:
         emit({"policy": policy.id, "path": str(path), "fields": policy.record["fields"]})
@@ -137,18 +148,30 @@ def import_(
 
 
 def export(
-    kind: Annotated[str, typer.Argument(help="sb3")],
-    policy: Annotated[str, typer.Argument(help="Checkpoint directory, RUN@best, or SB3 .zip.")],
-    out: Annotated[Path, typer.Option(help="The file to make.")],
+    kind: Annotated[str, typer.Argument(help="sb3 or minari")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Checkpoint directory, RUN@best, or SB3 .zip; or a run or directory with demonstrations."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The file to make, or the directory of the dataset.")],
+    task: Annotated[
+        str | None, typer.Argument(help="With minari: the task that was played.")
+    ] = None,
     root: options.Root = options.DEFAULT_ROOT,
     as_json: options.Json = False,
 ) -> None:
-    """Write a policy as a file that another library opens."""
+    """Write a policy, or demonstrations, as a file that another library opens."""
     from ratchet.policies.sb3_export import write_sb3
     from ratchet.recipes.resolve import load_policy
 
-    _check_kind(kind)
-    written = write_sb3(load_policy(policy, root), out)
+    _check_kind(kind, task)
+    written = (
+        [_export_minari(source, str(task), out, root)]
+        if kind == "minari"
+        else write_sb3(load_policy(source, root), out)
+    )
     if as_json:
         emit({"files": [str(path) for path in written]})
         return
@@ -156,8 +179,49 @@ def export(
         say(str(path))
 
 
-def _check_kind(kind: str) -> None:
+def _import_minari(text: str, name: str, mode: str | None, out: Path, *, as_json: bool) -> None:
+    """Make a directory of demonstrations from a Minari dataset."""
+    from ratchet.rollout.minari_import import minari_source
+    from ratchet.rollout.sources import copy_demonstrations
+    from ratchet.tasks.registry import find_task
+
+    task = find_task(name)
+    source = minari_source(text, task, mode)
+    found = source.demonstrations(task)  # so that what cannot be used leaves nothing
+    copy_demonstrations(out, source)
+    if as_json:
+        emit(
+            {
+                "path": str(out),
+                "teacher": found.teacher,
+                "episodes": found.episodes,
+                "decisions": len(found),
+                "evaluation_seeds": source.evaluation_seeds,
+            }
+        )
+        return
+    say(f"{out}  {found.episodes:,} games of {found.teacher}, {len(found):,} decisions")
+    if source.evaluation_seeds:
+        say(f"{source.evaluation_seeds:,} of them have evaluation seeds; evaluate on others")
+
+
+def _export_minari(text: str, name: str, out: Path, root: Path) -> Path:
+    """Write demonstrations as a Minari dataset; return where it is."""
+    from ratchet.recipes.demonstrations import own_demonstrations
+    from ratchet.rollout.minari_export import write_minari
+    from ratchet.tasks.registry import find_task
+
+    task = find_task(name)
+    write_minari(out, task, own_demonstrations(text, task, root))
+    return out
+
+
+def _check_kind(kind: str, task: str | None) -> None:
     from ratchet.errors import InputError
 
-    if kind != "sb3":
-        raise InputError(f"file kind {kind!r} is unknown; known: sb3")
+    if kind not in ("sb3", "minari"):
+        raise InputError(f"file kind {kind!r} is unknown; known: minari, sb3")
+    if kind == "sb3" and task is not None:
+        raise InputError(f"{task!r} is one argument too many; only minari takes a task")
+    if kind == "minari" and task is None:
+        raise InputError("a Minari dataset is of a task: name it after the first two arguments")

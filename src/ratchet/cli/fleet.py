@@ -47,9 +47,10 @@ def fleet(
         str, typer.Option(help="What becomes of lagged episodes: reject or decouple.")
     ] = "reject",
     demonstrations: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="A directory of demonstrations as anchor; the policy's own if not given."
+            help="Demonstrations as anchor: a directory, a run, or a Minari dataset; "
+            "the policy's own if not given."
         ),
     ] = None,
     validation_file: Annotated[
@@ -294,15 +295,15 @@ def _masked(task: Task) -> bool:
 
 
 def _demonstrations(
-    given: Path | None, text: str, policy: Policy, task: Task, root: Path
+    given: str | None, text: str, policy: Policy, task: Task, root: Path
 ) -> Demonstrations | None:
     """Return the demonstrations of the anchor: those named, else those that the policy was cloned from."""
-    from ratchet.rollout.demonstrations import read_demonstrations, recorded_seeds
+    from ratchet.recipes.demonstrations import find_demonstrations
 
     if given is None:
         run, at, _ = text.rpartition("@")
         directory = (Path(run) if Path(run).is_dir() else root / run) / "demonstrations"
         if not at or policy.record.get("source") != "cloning" or not directory.is_dir():
             return None
-        given = directory
-    return read_demonstrations(given, task, recorded_seeds(given))
+        given = str(directory)
+    return find_demonstrations(given, task, None, root).demonstrations(task)

@@ -1,7 +1,7 @@
 """Cloning a teacher to a policy: its games, a policy that acts as it does there, and a critic for PPO.
 
-The games stand in ``RUN/demonstrations``, each whole or not at all, and a run that goes on plays only those that
-are missing. What is learned from them follows from them, the settings and the seed, and is begun anew.
+The games stand in ``RUN/demonstrations``, each whole or not at all, and a run that goes on plays (or, from a source,
+copies) only those that are missing. What is learned from them follows from them, the settings and the seed, and is begun anew.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ratchet.recipes.steps import record_policy
 from ratchet.rollout.demonstrations import Demonstrations, read_demonstrations
 from ratchet.rollout.fit import spec_for
 from ratchet.rollout.recording import record_demonstrations
+from ratchet.rollout.sources import DemonstrationSource, copy_demonstrations
 from ratchet.seeding import derive
 from ratchet.tasks.task import Task
 
@@ -44,10 +45,14 @@ _LAYERS: dict[Literal["wide", "narrow"], tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CloningPlan:
-    """What is to be cloned, into what. Without a `teacher` the run's demonstrations are there already."""
+    """What is to be cloned, into what.
+
+    `teacher` is one of the task's by name, or a policy, which plays so many `episodes`; or a source of games that are
+    there already, of which the plan has as many.
+    """
 
     task: Task
-    teacher: str | Chooser
+    teacher: str | Chooser | DemonstrationSource
     episodes: int
     policy: Policy
     config: CloningConfig
@@ -58,6 +63,8 @@ class CloningPlan:
     @property
     def teacher_name(self) -> str:
         """The teacher's name, or the id of the policy that teaches."""
+        if isinstance(self.teacher, DemonstrationSource):
+            return self.teacher.settings.teacher
         return self.teacher if isinstance(self.teacher, str) else self.teacher.id
 
 
@@ -101,7 +108,7 @@ def new_clone(task: Task, network: str, seed: int) -> Policy:
 
 
 def clone_teacher(session: Session, plan: CloningPlan) -> Cloned:
-    """Record the teacher's games as far as they are missing, learn from them, and publish the clone.
+    """Record or copy the teacher's games as far as they are missing, learn from them, and publish the clone.
 
     The run's `best` and `latest` are the clone.
     """
@@ -175,8 +182,18 @@ def clone_teacher(session: Session, plan: CloningPlan) -> Cloned:
 
 
 def _shown(session: Session, plan: CloningPlan) -> Demonstrations:
-    """Return the teacher's games, played as far as they are missing."""
+    """Return the teacher's games, played or copied as far as they are missing."""
     directory = session.directory / DEMONSTRATIONS
+    if isinstance(plan.teacher, DemonstrationSource):
+        session.progress.stage(f"copying {plan.teacher.name}", plan.episodes)
+        if plan.teacher.evaluation_seeds:
+            session.progress.note(
+                f"{plan.teacher.evaluation_seeds:,} of these games have evaluation seeds; evaluate on others"
+            )
+        seeds = copy_demonstrations(
+            directory, plan.teacher, on_episode=lambda _: session.progress.advance(1)
+        )
+        return read_demonstrations(directory, plan.task, seeds)
     session.progress.stage(f"{plan.teacher_name} plays", plan.episodes)
     seeds = record_demonstrations(
         directory,

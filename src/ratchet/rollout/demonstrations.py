@@ -117,6 +117,23 @@ def read_settings(directory: Path) -> DemonstrationSettings:
     )
 
 
+def read_settings_of(directory: Path, task: Task) -> DemonstrationSettings:
+    """Return what the demonstrations of a directory have in common, which are of that task.
+
+    Raises
+    ------
+    TaskError
+        If there are none, or they are of another task.
+
+    """
+    settings = read_settings(directory)
+    if settings.task != task.name:
+        raise TaskError(
+            f"{directory} holds demonstrations of task {settings.task!r}, not {task.name!r}"
+        )
+    return settings
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
     """All steps of some episodes, one after the other: `n` steps of `e` episodes.
@@ -198,11 +215,7 @@ def read_demonstrations(
         If a file is damaged.
 
     """
-    settings = read_settings(directory)
-    if settings.task != task.name:
-        raise TaskError(
-            f"{directory} holds demonstrations of task {settings.task!r}, not {task.name!r}"
-        )
+    settings = read_settings_of(directory, task)
     wanted = recorded_seeds(directory) if seeds is None else sorted(seeds)
     there = set(recorded_seeds(directory))
     missing = [seed for seed in wanted if seed not in there]
@@ -229,14 +242,12 @@ def gather(task: Task, teacher: str, episodes: Iterable[Episode]) -> Demonstrati
         If an episode does not fit the task, or an action is illegal.
 
     """
-    size = observation_width(task.observation_space, task.name)
-    count = action_count(task)
     kept: dict[str, list[Any]] = {
         name: [] for name in ("seeds", "rows", "actions", "masks", "rewards", "terminated")
     }
     for episode in episodes:
         seed = episode.record.seed
-        _check(episode, seed, size, count)
+        check_episode(episode, task, f"the demonstration of seed {seed}")
         seen = np.concatenate([episode.observations, episode.final_observation[None]])
         kept["seeds"].append(seed)
         kept["rows"].append(Rows.of(seen))
@@ -252,7 +263,7 @@ def gather(task: Task, teacher: str, episodes: Iterable[Episode]) -> Demonstrati
     return Demonstrations(
         task=task.name,
         teacher=teacher,
-        action_count=count,
+        action_count=action_count(task),
         seeds=np.array(kept["seeds"], dtype=np.int64),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         rows=Rows.joined(kept["rows"]),
@@ -279,9 +290,16 @@ def action_count(task: Task) -> int:
     return int(task.action_space.n)
 
 
-def _check(episode: Episode, seed: int, size: int, count: int) -> None:
-    """Refuse an episode that is not one of a task of this size with so many actions."""
-    what = f"the demonstration of seed {seed}"
+def check_episode(episode: Episode, task: Task, what: str) -> None:
+    """Refuse an episode that does not fit a task; messages call it `what`.
+
+    Raises
+    ------
+    TaskError
+        If its arrays are not the task's, or an action is illegal: at which step.
+
+    """
+    size, count = observation_width(task.observation_space, task.name), action_count(task)
     if episode.observations.shape[1] != size:
         shown = episode.observations.shape[1]
         raise TaskError(f"{what} has observations of {shown} numbers; the task shows {size}")

@@ -42,7 +42,7 @@ IntArray = NDArray[np.int64]
 _SIDE_BY_SIDE = 16
 """Episodes played at once: enough for inference in batches, few enough for what teachers remember."""
 
-_RUN = "demonstrations"
+RUN = "demonstrations"
 """The run that the episodes' files say they are of."""
 
 
@@ -280,7 +280,7 @@ class _Recording:
             bootstrap=0.0,
             record=record,
             origin=Origin(
-                run=_RUN,
+                run=RUN,
                 task=settings.task,
                 task_hash=settings.task_hash,
                 policy=settings.teacher,
