@@ -234,7 +234,7 @@ def test_ended_at_any_change_on_the_disk_every_episode_is_learned_from_once(
         if finished:
             break
         shutil.rmtree(run)
-    assert ends == 17
+    assert ends == 21
 
 
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before_it(tmp_path):

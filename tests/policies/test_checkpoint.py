@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from ratchet.policies.checkpoint import (
     follow,
     point,
     publish,
+    publish_again,
     read_checkpoint,
     read_training_state,
 )
@@ -363,7 +365,7 @@ def test_arrays_are_written_as_the_library_reads_them(wanted):
     arrays = {
         name: rng.integers(0, 2, shape).astype(kind).T for name, (kind, shape) in wanted.items()
     }
-    read = safetensors.numpy.load(checkpoint._pack(arrays))
+    read = safetensors.numpy.load(b"".join(checkpoint._pack(arrays)))
     assert read.keys() == arrays.keys()
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype.newbyteorder("=")
@@ -374,3 +376,17 @@ def test_arrays_are_written_as_the_library_reads_them(wanted):
 def test_an_array_of_an_odd_type_is_refused():
     with pytest.raises(PolicyError, match="array x is complex128, which a checkpoint cannot hold"):
         checkpoint._pack({"x": np.zeros(2, dtype=complex)})
+
+
+def test_the_same_policy_again_under_another_name(tmp_path):
+    policy = invented(1)
+    written = publish(policy, tmp_path / "whole", state=STATE)
+    for place in (written, tmp_path / "missing"):
+        again = publish_again(policy, tmp_path / f"again of {place.name}", place)
+        assert read_checkpoint(again).id == policy.id
+        assert sorted(path.name for path in again.iterdir()) == [
+            "manifest.json", "policy.json", "policy.safetensors",
+        ]  # fmt: skip
+    shutil.rmtree(written)
+    assert read_checkpoint(tmp_path / "again of whole").record == policy.record
+    assert not list(tmp_path.glob(".*"))

@@ -363,7 +363,7 @@ class FleetTrainer:
     def _commit(self, policy: Policy) -> None:
         """Make the update happen: from the checkpoint on it has, and the rest can be done again."""
         self.checkpoints.publish(self.number, policy, self.state())
-        self._publication.publish(self.number, policy)
+        self._publication.publish(self.number, policy, written=self.checkpoints.place(self.number))
         self._publication.keep(self.plan.max_lag + _SPARE_VERSIONS)
         self._spool.consume(self.number, self._names)
         self.checkpoints.prune()

@@ -46,6 +46,8 @@ FORMAT = 1
 """Version of the layout; a reader refuses one that it does not know."""
 
 MANIFEST = "manifest.json"
+POLICY = ("policy.json", "policy.safetensors")
+"""The files that every checkpoint has."""
 STALE_SECONDS = 3600.0
 """A temporary directory of this age belongs to nobody."""
 
@@ -70,7 +72,11 @@ class TrainingState:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+Parts = list[bytes | memoryview]
+"""What a file holds, one part after the other; arrays are not copied for it."""
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> Parts:
     """Return arrays as safetensors, as the library writes them.
 
     It copies everything several times over: where a run is written after each of its updates, that takes
@@ -98,7 +104,7 @@ def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     parts = [whole[name].reshape(-1).view(np.uint8).data for name in order]
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+    return [len(text).to_bytes(8, "little"), text, *parts]
 
 
 def _spell(numbers: list[float] | tuple[float, ...]) -> list[float | str]:
@@ -106,8 +112,8 @@ def _spell(numbers: list[float] | tuple[float, ...]) -> list[float | str]:
     return [number if math.isfinite(number) else str(number) for number in numbers]
 
 
-def _contents(policy: Policy, state: TrainingState | None) -> dict[str, bytes]:
-    """Return the bytes of every file of a checkpoint, by name."""
+def _contents(policy: Policy, state: TrainingState | None) -> dict[str, Parts]:
+    """Return what every file of a checkpoint holds, by name."""
     arrays: dict[str, NDArray[Any]] = dict(policy.tensors)
     if policy.normalizer is not None:
         arrays.update(policy.normalizer.arrays())
@@ -122,19 +128,24 @@ def _contents(policy: Policy, state: TrainingState | None) -> dict[str, bytes]:
         "lineage": list(policy.lineage),
         "record": dict(policy.record),
     }
-    files = {
-        "policy.json": strict_json(described, "the policy's record"),
-        "policy.safetensors": _pack(arrays),
+    files: dict[str, Parts] = {
+        POLICY[0]: [strict_json(described, "the policy's record")],
+        POLICY[1]: _pack(arrays),
     }
     if state is not None:
-        files["training.json"] = strict_json(dict(state.data), "the training state")
+        files["training.json"] = [strict_json(dict(state.data), "the training state")]
         files["training.safetensors"] = _pack(state.arrays)
-    listed = {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in sorted(files.items())
-    }
-    files[MANIFEST] = _manifest(listed)
+    listed = {name: _entry(parts) for name, parts in sorted(files.items())}
+    files[MANIFEST] = [_manifest(listed)]
     return files
+
+
+def _entry(parts: Parts) -> dict[str, Any]:
+    """Return what the manifest says of a file."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part)
+    return {"size": sum(map(len, parts)), "sha256": sha.hexdigest()}
 
 
 def _manifest(listed: Mapping[str, Any]) -> bytes:
@@ -383,8 +394,8 @@ def publish(policy: Policy, directory: Path, *, state: TrainingState | None = No
         directory.parent.mkdir(parents=True, exist_ok=True)
         _sweep(directory.parent)
         temporary.mkdir()
-        for name, content in files.items():
-            write_flushed(temporary / name, content)
+        for name, parts in files.items():
+            write_flushed(temporary / name, *parts)
         flush_directory(temporary)
         temporary.rename(directory)
         flush_directory(directory.parent)
@@ -394,6 +405,31 @@ def publish(policy: Policy, directory: Path, *, state: TrainingState | None = No
             _already_there(directory, policy, state)
             return directory
         raise write_failure(f"checkpoint {directory}", error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return directory
+
+
+def publish_again(policy: Policy, directory: Path, written: Path) -> Path:
+    """Publish a policy that this process has just written to the checkpoint `written`; no training state.
+
+    The files are shared with that one where the file system can, so nothing is hashed or written again.
+    Otherwise it is what `publish` is.
+    """
+    directory = Path(directory)
+    temporary = directory.with_name(temporary_name())
+    try:
+        entries = json.loads((written / MANIFEST).read_bytes())["files"]
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        for name in POLICY:
+            os.link(written / name, temporary / name)
+        write_flushed(temporary / MANIFEST, _manifest({name: entries[name] for name in POLICY}))
+        flush_directory(temporary)
+        temporary.rename(directory)
+        flush_directory(directory.parent)
+    except (OSError, ValueError, KeyError, TypeError):
+        return publish(policy, directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return directory

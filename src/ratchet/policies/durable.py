@@ -35,10 +35,11 @@ def flush_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def write_flushed(path: Path, content: bytes) -> None:
-    """Write a new file and flush it to the disk; it must not exist."""
+def write_flushed(path: Path, *content: bytes | memoryview) -> None:
+    """Write a new file, one part after the other, and flush it to the disk; it must not exist."""
     with path.open("xb") as file:
-        file.write(content)
+        for part in content:
+            file.write(part)
         file.flush()
         os.fsync(file.fileno())
 

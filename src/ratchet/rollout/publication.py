@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from ratchet.errors import PolicyError
-from ratchet.policies.checkpoint import publish, read_checkpoint
+from ratchet.policies.checkpoint import publish, publish_again, read_checkpoint
 from ratchet.policies.durable import (
     create_file,
     flush_directory,
@@ -39,10 +39,11 @@ class Publication:
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
 
-    def publish(self, version: int, policy: Policy) -> None:
+    def publish(self, version: int, policy: Policy, *, written: Path | None = None) -> None:
         """Publish a policy under a version number; it is durable before any worker can see it.
 
         To publish the same again changes nothing, unless what is there is damaged: then it is replaced.
+        `written` is a checkpoint to which this process has just written it; it saves writing it again.
 
         Raises
         ------
@@ -65,7 +66,11 @@ class Publication:
                 self._remove(self._place(version, there))
             else:
                 return
-        publish(policy, self._place(version, policy.id))
+        place = self._place(version, policy.id)
+        if written is None:
+            publish(policy, place)
+        else:
+            publish_again(policy, place, written)
 
     def newest(self) -> int | None:
         """Return the number of the newest version, or None where nothing is published."""
