@@ -91,6 +91,14 @@ def test_a_fleet_spends_whole_batches_and_its_books_add_up(flown):
     assert latest.record["source"] == "fleet"
 
 
+def test_a_fleet_whose_workers_are_always_ahead_ends_in_time_too(cloned, tmp_path, ratchet):
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", tmp_path / "runs"]
+    status, said, _ = ratchet(*words, "--minutes", 0.05, "--promote-every", 0, "--json")
+    assert status == 0
+    assert said["stopped"] == "the budget of time is spent"
+    assert said["updates"] > 0
+
+
 def test_the_books_can_be_read_from_another_terminal(flown, ratchet):
     status, said, _ = ratchet("fleet", "status", flown / "fleet", "--json")
     assert status == 0

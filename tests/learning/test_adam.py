@@ -77,3 +77,19 @@ def test_a_large_vector_is_the_same_in_two_parts(share):
         small[places] = part
     np.testing.assert_allclose(large[places], small[places], rtol=0, atol=1e-7)
     np.testing.assert_array_equal(large[~learns], start[~learns])
+
+
+def test_what_dwindles_becomes_zero_before_it_is_subnormal():
+    """Decayed to nothing, a weight would make every product with it slow."""
+    optimizer = Adam(np.ones(3, dtype=np.bool_), epsilon=1e-8)
+    parameters = np.array([1e-30, 1e-39, 0.5], dtype=np.float32)
+    gradient = np.array([1e-20, 0.0, 1.0], dtype=np.float32)
+    smallest = np.finfo(np.float32).tiny
+    for _ in range(2000):
+        optimizer.step(parameters, gradient, rate=0.0, max_norm=np.inf)
+        gradient[:] = 0.0
+        for array in (parameters, optimizer.first, optimizer.second):
+            assert not np.any((array != 0.0) & (np.abs(array) < smallest))
+    assert parameters[0] != 0.0
+    assert parameters[1] == 0.0
+    assert optimizer.first[2] == 0.0

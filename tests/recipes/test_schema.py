@@ -20,6 +20,7 @@ def test_what_ships_is_what_the_write_up_says():
         "forgetting",
         "interventions",
         "parallel-ppo",
+        "parallel-ppo-best",
         "parameter-matched",
         NAME,
         "test-time-adaptation",

@@ -9,7 +9,7 @@ from ratchet.recipes.laboratory import prepare_study
 from ratchet.recipes.schema import read_claims, read_recipe, shipped
 from ratchet.recipes.study import ArmChoice, BaseChoice, Study
 
-STUDIES = [name for name in shipped() if name not in ("parallel-ppo", "sb3-finetuning")]
+STUDIES = [name for name in shipped() if not name.startswith(("parallel-ppo", "sb3-"))]
 NAME = "parameter-matched"
 
 OWN = """

@@ -49,7 +49,7 @@ def clone(
     """Clone a teacher into a new policy by supervised learning from its games."""
     from ratchet.errors import TaskError
     from ratchet.policies.recurrent_actor import actor_for
-    from ratchet.recipes.cloning import NETWORKS, CloningPlan, clone_teacher, new_clone
+    from ratchet.recipes.cloning import CloningPlan, clone_teacher, new_clone
     from ratchet.recipes.demonstrations import find_demonstrations
     from ratchet.recipes.reporting import report_run
     from ratchet.recipes.resolve import load_policy
@@ -83,7 +83,7 @@ def clone(
         task=played,
         teacher=who,
         episodes=games,
-        policy=new_clone(played, network or NETWORKS[0], seed),
+        policy=new_clone(played, network, seed),
         config=cloning_config(dict(parse_setting(text) for text in settings or [])),
         mode=chosen_mode,
         seed=seed,

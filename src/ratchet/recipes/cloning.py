@@ -33,7 +33,7 @@ DEMONSTRATIONS = "demonstrations"
 """Where in a run's directory the games of its teacher are."""
 
 NETWORKS: tuple[str, ...] = ("mlp", "entities")
-"""Names of the networks that can be cloned into; the first is the default."""
+"""Names of the networks that can be cloned into: a perceptron, and one that knows the task's entities."""
 
 _WIDE = 256
 _LAYERS: dict[Literal["wide", "narrow"], tuple[int, ...]] = {
@@ -78,8 +78,11 @@ class Cloned:
     wall_seconds: float
 
 
-def new_clone(task: Task, network: str, seed: int) -> Policy:
+def new_clone(task: Task, network: str | None, seed: int) -> Policy:
     """Return the policy that a cloning begins with.
+
+    Without a `network` it is the one that knows entities where the task says what they are: for `spire` it agrees
+    with the heuristic more often, and plays better (docs/cloning.md).
 
     Raises
     ------
@@ -87,6 +90,8 @@ def new_clone(task: Task, network: str, seed: int) -> Policy:
         If there is no such network, or the task does not say what entities its observations are made of.
 
     """
+    if network is None:
+        network = "mlp" if task.entities is None else "entities"
     if network not in NETWORKS:
         raise PolicyError(f"there is no network {network!r}; there are {', '.join(NETWORKS)}")
     plain = spec_for(task)

@@ -11,7 +11,7 @@ from ratchet.errors import PolicyError
 from ratchet.evaluation.pawl import PawlSettings
 from ratchet.learning.config import CloningConfig, FleetConfig
 from ratchet.policies.recurrent_actor import actor_for
-from ratchet.recipes.cloning import DEMONSTRATIONS, NETWORKS, CloningPlan, clone_teacher, new_clone
+from ratchet.recipes.cloning import DEMONSTRATIONS, CloningPlan, clone_teacher, new_clone
 from ratchet.recipes.comparing import (
     check_metric,
     compare_pair,
@@ -31,13 +31,15 @@ from ratchet.seeding import report_seeds, selection_seeds
 from ratchet.tasks.registry import find_task
 from ratchet.tasks.task import Task
 
+LoopName = Literal["parallel-ppo", "parallel-ppo-best"]
+
 
 class ParallelRecipe(BaseModel):
     """A fleet's experiment: a teacher, its clone, and what a fleet makes of that."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recipe: Literal["parallel-ppo"] = Field(description="Which experiment this is.")
+    recipe: LoopName = Field(description="Which experiment this is.")
     title: str = Field(description="The head of its report.")
     source: str = Field("", description="The write-up whose numbers the claims table holds.")
     task: str = Field(description="What is played.")
@@ -139,7 +141,7 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
             task=task,
             teacher=recipe.teacher,
             episodes=recipe.demonstrations,
-            policy=new_clone(task, recipe.network or NETWORKS[0], recipe.seed),
+            policy=new_clone(task, recipe.network, recipe.seed),
             config=prepared.cloning,
             mode=prepared.modes[0] if len(prepared.modes) == 1 else None,
             seed=recipe.seed,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ratchet.errors import RecipeError, did_you_mean
 from ratchet.learning.config import SafetyConfig
-from ratchet.recipes.parallel import ParallelRecipe
+from ratchet.recipes.parallel import LoopName, ParallelRecipe
 from ratchet.recipes.settings import explain
 from ratchet.recipes.study import ArmChoice, BaseChoice, Name, Study
 
@@ -157,11 +157,12 @@ def _apply(data: dict[str, Any], setting: str) -> None:
 def _model(data: dict[str, Any]) -> type[Recipe | Study | ParallelRecipe]:
     kinds = get_args(Name)
     name = data.get("recipe")
-    names = ["sb3-finetuning", "parallel-ppo", *kinds]
+    loops = get_args(LoopName)
+    names = ["sb3-finetuning", *loops, *kinds]
     if name is not None and name not in names:
         known = did_you_mean(str(name), names)
         raise RecipeError(f"recipe is {name!r}, which no experiment is: {known}")
-    if name == "parallel-ppo":
+    if name in loops:
         return ParallelRecipe
     return Study if name in kinds else Recipe
 
