@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak experiment laboratory clean
+.PHONY: demo test lint bench soak experiment laboratory loop clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ratchet demo
@@ -40,6 +40,17 @@ laboratory: $(VENV)/.demo
 		cp -r build/laboratory/$$study/report.* build/laboratory/$$study/figures docs/experiments/$$study/; \
 	done
 	cp build/laboratory/index.json docs/experiments/laboratory.json
+
+# The fleet's experiments, each to its report: the second write-up's settings, and the best found. Two hours.
+LOOPS := parallel-ppo parallel-ppo-best
+loop: $(VENV)/.demo
+	rm -rf build/loop
+	for recipe in $(LOOPS); do \
+		$(BIN)/ratchet run $$recipe --root build/loop || exit 1; \
+		rm -rf docs/experiments/$$recipe && mkdir -p docs/experiments/$$recipe; \
+		cp -r build/loop/$$recipe/report.* build/loop/$$recipe/figures docs/experiments/$$recipe/; \
+	done
+	cp build/loop/index.json docs/experiments/loop.json
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m pytest -m soak tests

@@ -1,6 +1,6 @@
 """A fleet of simulators as slow as the real game: a step every 300 ms, whatever is done in between.
 
-Three workers play the Spire engine behind a clock, eight games each side by side, as eight windows of the game would
+Three workers play the Spire engine behind a clock, four games each side by side, as four windows of the game would
 be; the trainer learns as games come in. A worker waits for the trainer where the queue holds more than can be used
 fresh, or where there is no version to play with: neither may happen, and no game may become stale. The trainer's part is
 to be idle: the limit of the last row is the time that games take by the clock alone.
@@ -20,7 +20,7 @@ from benchmarks.spire_clone import MODE, clone, games
 NAME = "A fleet at the real game's pace"
 TARGET = "no worker waits for the trainer, and nothing is stale"
 PACE = 0.3
-WORKERS, GAMES = 3, 8
+WORKERS, GAMES = 3, 4
 SECONDS = 300.0
 
 

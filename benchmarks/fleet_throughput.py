@@ -36,7 +36,7 @@ STEPS = 2048
 UNIT = "transitions/s"
 
 
-def fleet(*, workers: int, batch_size: int, seconds: float) -> dict[str, float]:
+def fleet(*, workers: int, batch_size: int, seconds: float, batch: int = 8) -> dict[str, float]:
     """Return what a fleet did in so many seconds, once it was at work."""
     from ratchet.learning.config import FleetConfig
     from ratchet.learning.fleet import FleetTrainer
@@ -48,7 +48,7 @@ def fleet(*, workers: int, batch_size: int, seconds: float) -> dict[str, float]:
     from ratchet.tasks.registry import find_task
 
     task, policy, shown = find_task("spire"), clone(), games()
-    plan = FleetPlan(run="bench", task="spire", modes=(MODE,), masked=True)
+    plan = FleetPlan(run="bench", task="spire", modes=(MODE,), batch=batch, masked=True)
     config = FleetConfig(batch_size=batch_size, n_epochs=EPOCHS, target_kl=None, warmup_updates=0)
     with tempfile.TemporaryDirectory() as home:
         run = Path(home)
@@ -157,6 +157,11 @@ def measure(*, quick: bool) -> Result:
             with Worker() as worker:
                 found.append(worker.call(fleet, workers=workers, batch_size=512, seconds=seconds))
 
+    large = []
+    for _ in range(times):
+        with Worker() as worker:
+            large.append(worker.call(fleet, workers=2, batch=32, batch_size=1024, seconds=seconds))
+
     def series(name: str, runs: list[dict[str, float]], key: str, unit: str) -> Series:
         return Series(name, [run[key] for run in runs], unit)
 
@@ -184,6 +189,7 @@ def measure(*, quick: bool) -> Result:
     for what, runs in (
         (f"mini-batches of {PEERS_BATCH}, 3 workers", ours),
         ("as shipped, 3 workers", shipped[3]),
+        ("batches of 32 games, mini-batches of 1,024, 2 workers", large),
     ):
         rows.append(
             Comparison(

@@ -1,5 +1,6 @@
 """Cloning and fleets from the command line: the whole journey, going on with it, and what is refused."""
 
+import json
 import signal
 import sqlite3
 
@@ -12,6 +13,7 @@ from ratchet.ledger import queries
 from ratchet.policies.checkpoint import follow, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
 from ratchet.rollout.fit import spec_for
+from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
 from ratchet.tasks.cartpole import cartpole_modes
 
@@ -183,6 +185,31 @@ def test_a_run_that_is_being_trained_is_not_trained_by_another(cloned, tmp_path,
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+
+
+def test_a_worker_joins_from_another_terminal_and_leaves(cloned, tmp_path, ratchet):
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    fleet = journeys.start(*words, "--set", "batch=32", cwd=tmp_path)
+    try:
+        journeys.wait_for(lambda: count(root, "fleet_updates") > 0, fleet)
+        joined = journeys.start("worker", "--join", root / "one", "--json", cwd=tmp_path)
+        journeys.wait_for(lambda: _episodes(root / "one", "joined0") > 5, joined)
+        joined.send_signal(signal.SIGINT)
+        told, said = joined.communicate(timeout=60)
+        assert joined.returncode == 0, said
+        assert "leaving" in said
+        assert json.loads(told)["workers"][0]["name"] == "joined0"
+        before = count(root, "fleet_updates")
+        journeys.wait_for(lambda: count(root, "fleet_updates") > before, fleet)
+    finally:
+        fleet.send_signal(signal.SIGINT)
+        fleet.communicate(timeout=60)
+    assert read_counts(root / "one" / "spool").missing == 0
+
+
+def _episodes(run, name):
+    return sum(one.episodes for one in read_workers(run) if one.name == name)
 
 
 def test_the_recipe_makes_the_whole_journey(tmp_path, ratchet):

@@ -71,6 +71,7 @@ class Storm:
         self.clock = self.home / "clock"
         self.clock.write_text("0")
         self.fleet = self.judge = None
+        self.started = 0
 
     def blow(self):
         """Let it all happen; then let the fleet and the evaluation end in peace."""
@@ -130,9 +131,9 @@ class Storm:
         if self.fleet is None or self.fleet.poll() is not None or not self._begun(NAME):
             return False
         second = self._start(*self._fleet_words(), "--resume")
-        said = second.communicate(timeout=120)
+        second.wait(timeout=120)
         if self.fleet.poll() is None and second.returncode != 2:
-            self.wrong.append(f"a second trainer ended with {second.returncode}: {said}")
+            self.wrong.append(f"a second trainer ended with {second.returncode}: {_said(second)}")
         return True
 
     def fill_disk(self):
@@ -185,23 +186,23 @@ class Storm:
             return False
         if process.returncode not in (0, -signal.SIGKILL):
             self.statuses[f"{what}: {process.returncode}"] += 1
-            said = process.communicate()[1] or ""
+            said = _said(process)
             if "Traceback" in said:
-                self.wrong.append(f"{what} ended with {process.returncode}: {said[-2000:]}")
+                self.wrong.append(f"{what} ended with {process.returncode}: {said}")
         return True
 
     def _end(self):
         """Let both end in peace."""
         if self.fleet.poll() is None:
             self.fleet.send_signal(signal.SIGINT)
-            self.fleet.communicate(timeout=120)
+            self.fleet.wait(timeout=120)
         last = self._start(*self._fleet_words("--resume", "--minutes", "0.1"))
-        said = last.communicate(timeout=300)
+        last.wait(timeout=300)
         if last.returncode:
-            self.wrong.append(f"the last fleet ended with {last.returncode}: {said}")
+            self.wrong.append(f"the last fleet ended with {last.returncode}: {_said(last)}")
         self._see_to_judge()
         while self.judge.poll() is None or self.judge.returncode:
-            self.judge.communicate(timeout=300)
+            self.judge.wait(timeout=300)
             self._see_to_judge()
 
     def _begun(self, name):
@@ -213,20 +214,24 @@ class Storm:
 
     def _start(self, *words):
         paths = [self.home / "site", TESTS]
-        return subprocess.Popen(
-            [sys.executable, "-m", "ratchet", *map(str, words), "--root", str(self.root)],
-            cwd=self.home,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(map(str, paths)),
-                "OPENBLAS_NUM_THREADS": "1",
-                "STORM_CLOCK": str(self.clock),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.started += 1
+        log = self.home / f"said-{self.started:04d}"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ratchet", *map(str, words), "--root", str(self.root)],
+                cwd=self.home,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(map(str, paths)),
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "STORM_CLOCK": str(self.clock),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+            )
+        process.log = log
+        return process
 
     # Where to strike.
 
@@ -288,8 +293,8 @@ class Storm:
         """Return what the storm has come to; `wrong` says what does not hold."""
         wrong = list(self.wrong)
         crashes = Counter(
-            read_crash(self.run / "crashes" / f"{number:06d}.json").cause.value
-            if (self.run / "crashes" / f"{number:06d}.json").exists()
+            read_crash(self.run / "crashes" / f"{number:08d}.json").cause.value
+            if (self.run / "crashes" / f"{number:08d}.json").exists()
             else "unreadable"
             for number in crash_numbers(self.run / "crashes")
         )
@@ -345,6 +350,10 @@ class Storm:
             "full disk": self.disk is not None,
             "wrong": wrong,
         }
+
+
+def _said(process):
+    return process.log.read_text(errors="replace")[-2000:]
 
 
 def _truncate(path):

@@ -135,8 +135,9 @@ def worker(
     count: Annotated[int, typer.Option(min=1, help="How many workers join.")] = 1,
     restarts: RestartBudget = 10,
     root: options.Root = options.DEFAULT_ROOT,
+    as_json: options.Json = False,
 ) -> None:
-    """Join a fleet from another terminal; Ctrl-C leaves it again."""
+    """Join a fleet from another terminal, until that ends; Ctrl-C leaves it again."""
     from ratchet.rollout.fleet.restarts import Restarts
     from ratchet.rollout.fleet.supervisor import Supervisor
 
@@ -145,11 +146,17 @@ def worker(
         directory, count, prefix="joined", restarts=Restarts(budget=restarts)
     ) as supervisor:
         people.print(f"{', '.join(supervisor.names)} joined {directory}", markup=False)
-        while not supervisor.wait(1.0):
-            pass
-        down = [one for one in supervisor.status() if one.name in supervisor.names and one.reason]
-    for one in down:
-        people.print(f"{one.name}: {one.state}: {one.reason}", markup=False, soft_wrap=True)
+        try:
+            while not supervisor.wait(1.0):
+                pass
+        except KeyboardInterrupt:
+            people.print("leaving; the fleet goes on without")
+        own = [one for one in supervisor.status() if one.name in supervisor.names]
+    if as_json:
+        emit({"workers": [asdict(one) for one in own]})
+    for one in own:
+        if one.reason:
+            people.print(f"{one.name}: {one.state}: {one.reason}", markup=False, soft_wrap=True)
 
 
 def replay(

@@ -110,7 +110,7 @@ def trainer_lines(view: FleetView) -> list[str]:
         ),
     ]
     if update.reason:
-        lines.append(f"tuner     {update.finding}: {update.reason}")
+        lines.append(f"tuner     {update.reason}")
     return lines
 
 
