@@ -14,7 +14,7 @@ def test_every_error_is_of_the_family_and_refused_at_the_door():
         for _, one in inspect.getmembers(errors, inspect.isclass)
         if one.__module__ == errors.__name__
     ]
-    assert len(found) == 11
+    assert len(found) == 12
     for one in found:
         assert issubclass(one, RatchetError)
         assert one is RatchetError or issubclass(one, InputError)

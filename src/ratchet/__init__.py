@@ -3,6 +3,7 @@
 from ratchet.errors import (
     BudgetError,
     CorruptError,
+    DamageError,
     ForeignError,
     InputError,
     LedgerError,
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BudgetError",
     "CorruptError",
+    "DamageError",
     "ForeignError",
     "InputError",
     "LedgerError",

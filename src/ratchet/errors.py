@@ -3,6 +3,7 @@
     RatchetError
     └── InputError            bad input, refused at the door (exit status 2)
         ├── PolicyError       a policy file that is missing, damaged, unsupported or does not fit
+        │   └── DamageError   a checkpoint that is not what was written
         ├── TaskError         a task, mode, space or environment that cannot be used
         ├── BudgetError       a budget that cannot be spent
         ├── SeedError         a seed list that is unusable or meets the training seeds
@@ -31,6 +32,10 @@ class InputError(RatchetError):
 
 class PolicyError(InputError):
     """A policy that is missing, damaged, unsupported or does not fit its task."""
+
+
+class DamageError(PolicyError):
+    """A checkpoint that is not what was written: a file is missing, cut or changed."""
 
 
 class TaskError(InputError):

@@ -1,8 +1,10 @@
 """Cloning and fleets from the command line: the whole journey, going on with it, and what is refused."""
 
 import json
+import shutil
 import signal
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from journeys import command, count
 from ratchet.ledger import queries
 from ratchet.policies.checkpoint import follow, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
+from ratchet.recipes import fleet
 from ratchet.rollout.fit import spec_for
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
 from ratchet.tasks.cartpole import cartpole_modes
+from ratchet.tasks.registry import find_task
 
 TASK = "environments:make_taught"
 CLONE = ["clone", TASK, "--episodes", 12, "--set", "max_epochs=2"]
@@ -99,6 +103,64 @@ def test_a_fleet_whose_workers_are_always_ahead_ends_in_time_too(cloned, tmp_pat
     assert status == 0
     assert said["stopped"] == "the budget of time is spent"
     assert said["updates"] > 0
+
+
+def test_a_fleet_whose_budget_is_spent_does_nothing_more(cloned, flown, tmp_path, ratchet):
+    root = tmp_path / "runs"
+    shutil.copytree(flown, root)
+    before = read_counts(root / "fleet" / "spool")
+    training = journeys.only_training(root, "fleet")
+    assert (training.budget, training.budget_unit) == (70, "episodes")
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "fleet"]
+    status, said, _ = ratchet(*words, "--episodes", 70, "--resume", "--json")
+    assert (status, said["policy_id"]) == (0, training.result_policy)
+    assert read_counts(root / "fleet" / "spool") == before
+    again = journeys.only_training(root, "fleet")
+    assert (again.status, again.wall_seconds) == ("finished", training.wall_seconds)
+    status, said, _ = ratchet(*words, "--episodes", 80, "--resume", "--json")
+    assert (status, said["updates"]) == (0, 10)
+
+
+def test_a_killed_fleet_still_says_what_it_spent(cloned, tmp_path, ratchet):
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    process = journeys.start(*words, cwd=tmp_path)
+    journeys.wait_for(lambda: count(root, "fleet_updates") > 3, process)
+    process.kill()
+    process.communicate()
+    killed = journeys.only_training(root, "one")
+    assert (killed.status, killed.budget_unit) == ("running", "until it is stopped")
+    assert killed.episodes == 8 * killed.updates
+    assert 0.0 < killed.learn_seconds < killed.wall_seconds
+    status, said, _ = ratchet(*words, "--minutes", 0.001, "--resume", "--json")
+    assert (status, said["stopped"]) == (0, "the budget of time is spent")
+    assert said["seconds"] >= killed.wall_seconds
+    assert ratchet("report", "one", "--root", root)[0] == 0
+
+
+def test_what_the_pawl_takes_is_the_best_for_good(cloned, tmp_path, ratchet, monkeypatch):
+    taken = []
+
+    def judge(*arguments):
+        verdict = really(*arguments)
+        taken.append(len(taken))
+        return replace(verdict, accepted=len(taken) == 1)
+
+    really = fleet.judge
+    monkeypatch.setattr(fleet, "judge", judge)
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    status, said, _ = ratchet(*words, "--episodes", 64, "--json")
+    assert (status, said["promotions"], len(taken)) == (0, 1, 2)
+    best = read_checkpoint(follow(root / "one", "best"))
+    with journeys.ledger_of(root) as ledger:
+        (training,) = queries.trainings(ledger, "one")
+        fourth = queries.fleet_updates(ledger, training.id)[3]
+    assert best.id == said["best_id"] == fourth["policy_id"]
+    # It stays, and what is judged later is judged against it.
+    assert ratchet(*words, "--episodes", 96, "--resume", "--json")[0] == 0
+    assert len(taken) == 3
+    assert read_checkpoint(follow(root / "one", "best")).id == best.id
 
 
 def test_the_books_can_be_read_from_another_terminal(flown, ratchet):
@@ -190,9 +252,9 @@ def test_a_run_that_is_being_trained_is_not_trained_by_another(cloned, tmp_path,
 def test_a_worker_joins_from_another_terminal_and_leaves(cloned, tmp_path, ratchet):
     root = tmp_path / "runs"
     words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
-    fleet = journeys.start(*words, "--set", "batch=32", cwd=tmp_path)
+    process = journeys.start(*words, "--set", "batch=32", cwd=tmp_path)
     try:
-        journeys.wait_for(lambda: count(root, "fleet_updates") > 0, fleet)
+        journeys.wait_for(lambda: count(root, "fleet_updates") > 0, process)
         joined = journeys.start("worker", "--join", root / "one", "--json", cwd=tmp_path)
         journeys.wait_for(lambda: _episodes(root / "one", "joined0") > 5, joined)
         joined.send_signal(signal.SIGINT)
@@ -201,11 +263,29 @@ def test_a_worker_joins_from_another_terminal_and_leaves(cloned, tmp_path, ratch
         assert "leaving" in said
         assert json.loads(told)["workers"][0]["name"] == "joined0"
         before = count(root, "fleet_updates")
-        journeys.wait_for(lambda: count(root, "fleet_updates") > before, fleet)
+        journeys.wait_for(lambda: count(root, "fleet_updates") > before, process)
     finally:
-        fleet.send_signal(signal.SIGINT)
-        fleet.communicate(timeout=60)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     assert read_counts(root / "one" / "spool").missing == 0
+
+
+def test_a_crash_is_played_again(tmp_path, ratchet, monkeypatch):
+    monkeypatch.setenv("FAULTY_RARITY", "1")
+    policy = publish(new_policy(spec_for(find_task("faulty:Raising")), 0), tmp_path / "policy")
+    words = ["fleet", "faulty:Raising", "--policy", policy, "--workers", 1, "--restarts", 0]
+    words += ["--set", "environments=2", "--name", "one", "--root", tmp_path / "runs"]
+    status, said, _ = ratchet(*words, "--json")
+    assert status == 1
+    assert "all workers are down" in said["error"]
+    record = tmp_path / "runs" / "one" / "crashes" / "00000001.json"
+    status, said, _ = ratchet("replay", record, "--json")
+    assert status == 0
+    assert {one["cause"] for one in said["episodes"]} == {"exception"}
+    status, _, told = ratchet("replay", record)
+    assert status == 0
+    assert "fails again at step 3 of 3: exception: RuntimeError: the dragon has no name" in told
+    assert ratchet("replay", tmp_path / "nothing.json")[0] == 2
 
 
 def _episodes(run, name):

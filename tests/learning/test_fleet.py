@@ -319,11 +319,11 @@ def test_an_illegal_action_is_refused_and_not_learned_from(tmp_path, monkeypatch
     assert "not legal" in reason.read_text()
 
 
-def test_old_checkpoints_and_versions_go_but_what_is_protected_stays(tmp_path):
+def test_old_checkpoints_and_versions_go(tmp_path):
     put(tmp_path, range(15))
-    with trainer_in(tmp_path, protected=lambda path: path.name.endswith("1")) as trainer:
+    with trainer_in(tmp_path) as trainer:
         for _ in range(5):
             trainer.iterate()
         kept = sorted(path.name for path in trainer.checkpoints.home.iterdir() if path.is_dir())
-    assert kept == [f"update-{number:08d}" for number in (1, 3, 4, 5)]
+    assert kept == [f"update-{number:08d}" for number in (3, 4, 5)]
     assert sorted(Publication(tmp_path / "versions").ids()) == [0, 1, 2, 3, 4, 5]

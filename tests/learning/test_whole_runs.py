@@ -1,4 +1,6 @@
-"""Checkpoints of a long run: the newest whole one is found, old ones go, and what is protected stays."""
+"""Checkpoints of a long run: the newest whole one is found, and old ones go."""
+
+import errno
 
 import numpy as np
 import pytest
@@ -9,10 +11,8 @@ from ratchet.policies.checkpoint import TrainingState
 from strategies import discrete_spec, random_policy
 
 
-def runs_in(home, *, keep=3, protected=lambda _: False, notes=None):
-    return WholeRuns(
-        home, keep=keep, protected=protected, note=[].append if notes is None else notes.append
-    )
+def runs_in(home, *, keep=3, notes=None):
+    return WholeRuns(home, keep=keep, note=[].append if notes is None else notes.append)
 
 
 def fill(runs, numbers):
@@ -52,12 +52,44 @@ def test_a_damaged_one_is_set_aside_for_the_one_before_it(tmp_path, file):
     assert "set aside as damaged-update-00000003" in notes[0]
 
 
-def test_old_ones_go_but_for_those_that_are_protected(tmp_path):
-    runs = runs_in(tmp_path, keep=2, protected=lambda path: path.name.endswith("2"))
+def test_without_a_whole_one_it_does_not_begin_anew(tmp_path):
+    runs = runs_in(tmp_path)
+    fill(runs, (2, 3))
+    for number in (2, 3):
+        (runs.place(number) / "policy.json").unlink()
+    for _ in range(2):
+        with pytest.raises(PolicyError, match=r"none of the 2 checkpoints in .* is whole"):
+            runs.newest()
+
+
+def test_before_the_first_one_is_the_start(tmp_path):
+    runs = runs_in(tmp_path)
+    fill(runs, (1, 2))
+    for number in (1, 2):
+        (runs.place(number) / "policy.json").unlink()
+    assert runs.newest() is None
+
+
+def test_what_cannot_be_read_now_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    runs = runs_in(tmp_path)
+    fill(runs, (1, 2))
+
+    def out_of_order(path):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.read_bytes", out_of_order)
+        with pytest.raises(PolicyError, match="cannot be read: Input/output error"):
+            runs.newest()
+    assert runs.newest()[0] == 2
+
+
+def test_old_ones_go(tmp_path):
+    runs = runs_in(tmp_path, keep=2)
     fill(runs, (1, 2, 3))
     (tmp_path / "other").mkdir()
     runs.prune()
     assert names(tmp_path) == ["other", "update-00000002", "update-00000003"]
     fill(runs, (4, 5))
     runs.prune()
-    assert names(tmp_path) == ["other", "update-00000002", "update-00000004", "update-00000005"]
+    assert names(tmp_path) == ["other", "update-00000004", "update-00000005"]

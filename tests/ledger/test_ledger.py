@@ -322,3 +322,26 @@ for seed in range(0, 10**9, 10):
 def test_values_are_canonical():
     assert encode({"b": np.float64("nan"), "a": (np.int64(1), {3})}) == '{"a":[1,[3]],"b":null}'
     assert seed_hash([3, 1, 2]) == seed_hash(np.array([1, 2, 3])) != seed_hash([1, 2])
+
+
+def test_what_later_updates_learned_from_is_forgotten_with_them(opened):
+    ledger, training, _ = opened
+    for update in (1, 2, 3):
+        row = TrainingEpisodeRow(0, 0, update, 70 + update, "2", 9.0, 9, {}, laps(update))
+        ledger.add_training_episodes(training, [row], update_number=update)
+    ledger.add_training_episodes(training, [TrainingEpisodeRow(0, 1, 0, 70, "2", 9.0, 9)])
+    ledger.rewind_training(training, 1)
+    assert sorted(queries.training_episodes(ledger, training).seeds.tolist()) == [70, 71]
+    assert [one.seed for one in queries.training_episode_parts(ledger, training)] == [71]
+
+
+def test_an_open_budget_may_become_any_other(opened):
+    ledger, training, _ = opened
+    for budget, unit in ((5, "seconds"), (900, "episodes"), (8, "seconds")):
+        again = start_training(ledger, budget=budget, budget_unit=unit, open_budget=True)
+        assert again == training
+        found = queries.training(ledger, training)
+        assert (found.budget, found.budget_unit) == (budget, unit)
+    with pytest.raises(LedgerError, match="scope"):
+        start_training(ledger, budget=9, scope="full", open_budget=True)
+    assert queries.training(ledger, training).budget == 8

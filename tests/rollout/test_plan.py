@@ -43,7 +43,6 @@ def test_what_is_read_is_what_was_written(tmp_path, changes):
         ({"batch": 2.5}, "batch is 2.5; it must be a whole number"),
         ({"max_lag": -1}, "max_lag is -1; it must be a whole number, 0 or more"),
         ({"seed": True}, "seed is True; it must be a whole number"),
-        ({"versions_per_batch": 0}, "versions_per_batch is 0"),
         ({"step_seconds": 0.0}, "step_seconds is 0.0; it must be a number of seconds above 0"),
         ({"start_seconds": float("inf")}, "start_seconds is inf"),
         ({"modes": ()}, r"modes is \(\); it must name some modes"),

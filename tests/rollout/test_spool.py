@@ -20,12 +20,12 @@ from ratchet.rollout.spool import (
     Counts,
     Spool,
     SpoolWriter,
+    ahead,
     create_spool,
     lag,
     layout,
     read_counts,
     room,
-    should_wait,
 )
 from ratchet.rollout.spool import writer as writer_module
 from ratchet.rollout.spool.layout import parse_name, standing
@@ -363,7 +363,7 @@ def test_a_spool_of_another_run_is_refused(root, tmp_path):
     for use in (
         lambda: SpoolWriter(tmp_path / "empty", KIND),
         lambda: read_counts(tmp_path / "empty"),
-        lambda: should_wait(tmp_path / "empty", batch=8),
+        lambda: ahead(tmp_path / "empty"),
     ):
         with pytest.raises(SpoolError, match=r"there is no spool in .*empty"):
             use()
@@ -403,37 +403,26 @@ def test_only_what_the_dead_left_is_swept(root):
     assert [names_in(home) for home in homes] == [[".lock"], [".lock", ".tmp-0"]]
 
 
-def test_workers_wait_while_what_they_would_play_would_be_stale(root):
-    assert room(8) == 40
-    assert room(8, max_lag=0) == 8
-    assert room(8, max_lag=5, versions_per_batch=2) == 24
-    limits = {"batch": 2, "max_lag": 1}
+def test_what_is_ahead_waits_or_is_claimed(root):
     with SpoolWriter(root, KIND) as writer:
         for k in range(4):
-            assert not should_wait(root, **limits)
+            assert ahead(root) == k
             writer.put(made(k))
-        assert should_wait(root, **limits)
         with Spool(root, KIND) as spool:
             names = [each.name for each in claim(spool, 1, 2)]
-            assert should_wait(root, **limits)
+            assert ahead(root) == 4
             spool.consume(1, names)
-            assert not should_wait(root, **limits)
-            assert should_wait(root, begun=2, **limits)
+            assert ahead(root) == 2
 
 
-@given(
-    batch=st.integers(1, 5),
-    max_lag=st.integers(0, 6),
-    versions=st.integers(1, 3),
-    ahead=st.integers(0, 60),
-)
-def test_room_is_exact(batch, max_lag, versions, ahead):
+@given(batch=st.integers(1, 5), max_lag=st.integers(0, 6), before=st.integers(0, 60))
+def test_room_is_exact(batch, max_lag, before):
     """Played out: an episode of version 0 with so many ahead of it, and batch after batch is taken."""
-    version, queue = 0, ["other"] * ahead + ["it"]
+    version, queue = 0, ["other"] * before + ["it"]
     while "it" in queue[batch:]:
-        queue, version = queue[batch:], version + versions
+        queue, version = queue[batch:], version + 1
     fresh = lag(0, version) <= max_lag
-    assert fresh == (ahead < room(batch, max_lag=max_lag, versions_per_batch=versions))
+    assert fresh == (before < room(batch, max_lag=max_lag))
 
 
 @given(st.lists(st.integers(0, 30)))

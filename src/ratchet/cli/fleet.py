@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from ratchet.cli import options
 from ratchet.cli.output import emit, out, people, say, watching
-from ratchet.errors import PolicyError, RecipeError
+from ratchet.errors import PolicyError, RatchetError, RecipeError
 
 if TYPE_CHECKING:
     from ratchet.policies.policy import Policy
@@ -196,22 +197,28 @@ def _work(
     from ratchet.cli.page import fleet_page
     from ratchet.recipes.reporting import report_run
 
-    with (
-        watching() as watcher,
-        open_session(
-            root,
-            chosen,
-            kind="fleet",
-            seed=job.plan.seed,
-            task=job.task.name,
-            recipe=_record(job),
-            resume=resume,
-            progress=watcher,
-        ) as session,
-    ):
-        working = make(session, job)
-        with watcher.giving_way(), fleet_page(working.view):
-            outcome = working.run()
+    try:
+        with (
+            watching() as watcher,
+            open_session(
+                root,
+                chosen,
+                kind="fleet",
+                seed=job.plan.seed,
+                task=job.task.name,
+                recipe=_record(job),
+                resume=resume,
+                progress=watcher,
+            ) as session,
+        ):
+            working = make(session, job)
+            with watcher.giving_way(), fleet_page(working.view):
+                outcome = working.run()
+    except KeyboardInterrupt:
+        # For many that is how it ends; there may be no run yet.
+        with contextlib.suppress(RatchetError):
+            report_run(root, chosen)
+        raise
     report_run(root, chosen)
     report = str(root / chosen / "report.html")
     if as_json:
@@ -308,9 +315,17 @@ def _demonstrations(
     from ratchet.recipes.demonstrations import find_demonstrations
 
     if given is None:
-        run, at, _ = text.rpartition("@")
+        run = text.rpartition("@")[0] or text
         directory = (Path(run) if Path(run).is_dir() else root / run) / "demonstrations"
-        if not at or policy.record.get("source") != "cloning" or not directory.is_dir():
+        if policy.record.get("source") != "cloning":
+            return None
+        if not directory.is_dir():
+            people.print(
+                "the games that the policy was cloned from are not beside it, so nothing anchors it; "
+                "--demonstrations names some",
+                markup=False,
+                soft_wrap=True,
+            )
             return None
         given = str(directory)
     return find_demonstrations(given, task, None, root).demonstrations(task)

@@ -5,6 +5,7 @@ On a terminal it stands still and changes; elsewhere a line is printed now and t
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ def trainer_lines(view: FleetView) -> list[str]:
         ),
         (
             f"          KL {update.update_kl:.4f}, clipped {metrics.clip_fraction:.1%}, "
-            f"entropy {metrics.entropy:.3f} ({metrics.normalised_entropy:.0%}), "
+            f"entropy {metrics.entropy:.3f}{_share(metrics.normalised_entropy)}, "
             f"explained variance {update.explained_variance:.2f}"
         ),
         (
@@ -112,6 +113,11 @@ def trainer_lines(view: FleetView) -> list[str]:
     if update.reason:
         lines.append(f"tuner     {update.reason}")
     return lines
+
+
+def _share(value: float) -> str:
+    """Return a share in brackets, or nothing where there is none: continuous actions have no largest entropy."""
+    return "" if math.isnan(value) else f" ({value:.0%})"
 
 
 def spool_line(counts: Counts) -> str:

@@ -60,10 +60,11 @@ def _step(
             g = d[i] * scale
             mean = b1 * m[i] + c1 * g
             square = b2 * v[i] + c2 * g * g
-            m[i] = mean if abs(mean) > tiny else zero
-            v[i] = square if square > tiny else zero
+            # In this order what is no number stays so, and is found.
+            m[i] = zero if abs(mean) < tiny else mean
+            v[i] = zero if square < tiny else square
             moved = p[i] - rate * m[i] / (np.float32(math.sqrt(v[i])) / root + epsilon)
-            p[i] = moved if abs(moved) > tiny else zero
+            p[i] = zero if abs(moved) < tiny else moved
 
 
 def _spans(learns: NDArray[np.bool_]) -> NDArray[np.int64]:

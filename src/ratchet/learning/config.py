@@ -183,7 +183,7 @@ class FleetConfig(BaseModel):
     keep_checkpoints: int = Field(
         default=8,
         ge=2,
-        description="How many of the newest checkpoints are kept, beside those that are protected.",
+        description="How many of the newest checkpoints are kept; what was best once stays for good.",
     )
 
     def ppo(self, *, ent_coef: float) -> PPOConfig:

@@ -27,7 +27,7 @@ from ratchet.learning.lagged import decoupled, proximal_log_probs
 from ratchet.learning.ppo import PolicyLossHead, UpdateMetrics, ppo_update
 from ratchet.learning.return_scale import ReturnScale
 from ratchet.learning.safety import CriticWarmup, attempt, is_critic
-from ratchet.learning.tuning import Signs, Step, Tuning
+from ratchet.learning.tuning import Change, Signs, Tuning
 from ratchet.policies.checkpoint import TrainingState
 from ratchet.policies.networks import network_for
 from ratchet.policies.policy import Policy
@@ -67,6 +67,14 @@ class Learned(NamedTuple):
     critic_only: bool
     deviation: float
     coefficients: Coefficients
+
+
+class Tuned(NamedTuple):
+    """What an update was found to have done, why, and what was changed for the next."""
+
+    finding: str
+    reason: str
+    changes: tuple[Change, ...]
 
 
 class EpisodeLearner:
@@ -199,21 +207,23 @@ class EpisodeLearner:
             coefficients=coefficients,
         )
 
-    def tune(self, learned: Learned) -> Step | None:
-        """Set the coefficients of the next update; return the tuner's step, if there was one.
+    def tune(self, learned: Learned) -> Tuned | None:
+        """Set the coefficients of the next update; return what was found and changed, if anything.
 
         An update of the critic alone says nothing of how far the policy moves. Where nothing is tuned, one
-        that was undone halves the learning rate all the same.
+        that was undone halves the learning rate all the same, so that it is not made again.
         """
-        metrics = learned.metrics
-        if learned.critic_only:
+        metrics, before = learned.metrics, self.coefficients
+        if learned.critic_only or not (self.config.tuned or learned.undone):
             return None
         if not self.config.tuned:
-            if learned.undone:
-                slower = 0.5 * self.coefficients.learning_rate
-                self.coefficients = self.coefficients._replace(learning_rate=slower)
-            return None
-        step = self.coefficients.tuning().after(
+            finding, reason = "over-moving", "over-moving: the update was undone"
+            self.coefficients = before._replace(learning_rate=0.5 * before.learning_rate)
+            change = Change(
+                "learning_rate", before.learning_rate, self.coefficients.learning_rate, reason
+            )
+            return Tuned(finding, reason, (change,))
+        step = before.tuning().after(
             Signs(
                 approx_kl=metrics.approx_kl,
                 clip_fraction=metrics.clip_fraction,
@@ -225,7 +235,7 @@ class EpisodeLearner:
         self.coefficients = Coefficients(
             after.learning_rate, after.entropy_coefficient, after.anchor_coefficient
         )
-        return step
+        return Tuned(step.finding, step.reason, step.changes)
 
     def state(self) -> TrainingState:
         """Return all that the next update depends on, beside the policy."""

@@ -30,9 +30,8 @@ from threadpoolctl import threadpool_limits
 
 from ratchet.errors import PolicyError
 from ratchet.learning.config import FleetConfig
-from ratchet.learning.episode_learner import EpisodeLearner, Learned
+from ratchet.learning.episode_learner import EpisodeLearner, Learned, Tuned
 from ratchet.learning.fleet_update import FleetSpent, FleetUpdate, Refused
-from ratchet.learning.tuning import Step
 from ratchet.learning.whole_runs import WholeRuns
 from ratchet.ledger.lock import RunLock
 from ratchet.policies.checkpoint import TrainingState
@@ -94,8 +93,6 @@ class FleetTrainer:
     wait
         Is asked, with how many episodes are claimed and how many it takes, whenever they are too few; it
         returns after a while whether to look again.
-    protected
-        Says of an old checkpoint's directory whether it must stay.
     note
         Is told, in a sentence, what was wrong with a checkpoint that was set aside.
 
@@ -123,7 +120,6 @@ class FleetTrainer:
         demonstrations: Demonstrations | None = None,
         observe: Callable[[FleetUpdate], None] = lambda _: None,
         wait: Callable[[int, int], bool] = _pause,
-        protected: Callable[[Path], bool] = lambda _: False,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.learner = EpisodeLearner(policy, config, seed=plan.seed, demonstrations=demonstrations)
@@ -135,7 +131,6 @@ class FleetTrainer:
         self.checkpoints = WholeRuns(
             Path(directory) / "checkpoints" / "fleet",
             keep=config.keep_checkpoints,
-            protected=protected,
             note=note,
         )
         self._task, self._start = task, policy
@@ -147,6 +142,7 @@ class FleetTrainer:
         self._last: FleetUpdate | None = None
         self._names: tuple[str, ...] = ()
         self._stack = ExitStack()
+        self._began = 0.0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -171,6 +167,7 @@ class FleetTrainer:
             # The products are small: a BLAS of several threads spends its time on handing them over. Actor
             # and critic have a thread each.
             stack.enter_context(threadpool_limits(limits=1, user_api="blas"))
+            self._began = time.monotonic() - self.spent.seconds
             if self._last is not None:
                 self._observe(self._last)
             self._stack = stack.pop_all()
@@ -183,6 +180,11 @@ class FleetTrainer:
         trace: TracebackType | None,
     ) -> None:
         self._stack.close()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work, attempts before this one included up to their last update."""
+        return time.monotonic() - self._began
 
     def iterate(self) -> FleetUpdate | None:
         """Make one update, or none if the wait for its batch was given up.
@@ -207,19 +209,26 @@ class FleetTrainer:
         learned = self.learner.learn(
             number, [one.episode for one in batch], [one.lag for one in batch]
         )
-        step = self.learner.tune(learned)
+        tuned = self.learner.tune(learned)
         seconds.learning = time.perf_counter() - began
         self.number, self._names = number, tuple(one.name for one in batch)
-        self.spent = self.spent.plus(
+        before = self.spent
+        self.spent = before.plus(
             updates=1,
             episodes=len(batch),
             transitions=sum(len(one.episode) for one in batch),
+            seconds=self.seconds - before.seconds,
             **vars(seconds),
         )
         policy = self.policy()
-        self._last = self._record(policy, batch, learned, step, seconds)
+        self._last = self._record(policy, batch, learned, tuned, seconds)
         began = time.perf_counter()
-        self._commit(policy)
+        try:
+            self._commit(policy)
+        except BaseException:
+            # Not that it has not happened, but that nobody can say so yet.
+            self.spent = before
+            raise
         self.spent = self.spent.plus(publishing=time.perf_counter() - began)
         self._observe(self._last)
         return self._last
@@ -327,7 +336,7 @@ class FleetTrainer:
         policy: Policy,
         batch: Sequence[Claimed],
         learned: Learned,
-        step: Step | None,
+        tuned: Tuned | None,
         seconds: _Seconds,
     ) -> FleetUpdate:
         counts = read_counts(self._spool.directory)
@@ -347,9 +356,9 @@ class FleetTrainer:
             learning_rate=learned.coefficients.learning_rate,
             entropy_coefficient=learned.coefficients.entropy,
             anchor_coefficient=learned.coefficients.anchor,
-            finding="" if step is None else step.finding,
-            reason="" if step is None else step.reason,
-            changes=() if step is None else tuple(map(str, step.changes)),
+            finding="" if tuned is None else tuned.finding,
+            reason="" if tuned is None else tuned.reason,
+            changes=() if tuned is None else tuple(map(str, tuned.changes)),
             critic_only=learned.critic_only,
             rolled_back=learned.undone,
             **refused.since(before),

@@ -18,7 +18,8 @@ class FleetSpent:
     """What a fleet's trainer has learned from so far, and how long that took. Immutable.
 
     `waited` are seconds in which too few episodes were there, `reading` went into claiming and reading them,
-    `learning` from then to the new policy, and `publishing` into checkpoint, version and spool.
+    `learning` from then to the new policy, and `publishing` into checkpoint, version and spool. `seconds` are
+    those of all attempts together, whatever they went into, up to the last update of each.
     """
 
     updates: int = 0
@@ -28,6 +29,7 @@ class FleetSpent:
     reading: float = 0.0
     learning: float = 0.0
     publishing: float = 0.0
+    seconds: float = 0.0
 
     def plus(self, **more: float) -> FleetSpent:
         """Return what it is with so much more of each."""
@@ -67,7 +69,7 @@ class FleetUpdate:
     stale, corrupt, foreign
         How many episodes were refused since the update before.
     waiting
-        How many episodes were in the queue when it had its batch.
+        How many episodes were in the queue once it had learned.
     spent
         All updates together; of this one all but the publishing.
     wait_seconds, read_seconds, learn_seconds

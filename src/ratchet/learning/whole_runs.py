@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ratchet.errors import PolicyError
+from ratchet.errors import DamageError, PolicyError
 from ratchet.policies.checkpoint import (
     TrainingState,
     publish,
@@ -34,8 +34,6 @@ class WholeRuns:
         The directory.
     keep
         How many of the newest ones stay.
-    protected
-        Says of an older one whether it stays too.
     note
         Is told, in a sentence, what was set aside.
 
@@ -46,11 +44,10 @@ class WholeRuns:
         home: Path,
         *,
         keep: int,
-        protected: Callable[[Path], bool],
         note: Callable[[str], None],
     ) -> None:
         self.home = home
-        self._keep, self._protected, self._note = keep, protected, note
+        self._keep, self._note = keep, note
 
     def place(self, number: int) -> Path:
         """Return where the checkpoint of an update is."""
@@ -68,19 +65,34 @@ class WholeRuns:
         publish(policy, self.place(number), state=state)
 
     def newest(self) -> tuple[int, Policy, TrainingState] | None:
-        """Return the newest update whose checkpoint is whole, with its policy and state; None without one."""
+        """Return the newest update whose checkpoint is whole, with its policy and state; None before the first.
+
+        Damaged ones are set aside. Where even the first update's is among those, its start is what was before.
+
+        Raises
+        ------
+        PolicyError
+            If none is whole of a run whose first ones are gone, or one cannot be read now.
+
+        """
         for number in reversed(self._numbers()):
             path = self.place(number)
             try:
                 return number, read_checkpoint(path), read_training_state(path)
-            except PolicyError as error:
+            except DamageError as error:
                 self._note(f"set aside as damaged-{path.name}: {error}")
                 with contextlib.suppress(OSError):
                     path.rename(path.with_name(f"damaged-{path.name}"))
+        damaged = self._numbers("damaged-")
+        if damaged and damaged[0] != 1:
+            raise PolicyError(
+                f"none of the {len(damaged)} checkpoints in {self.home} is whole, so the run cannot go on "
+                "where it was; begin another one"
+            )
         return None
 
     def prune(self) -> None:
-        """Remove what is neither among the newest nor protected.
+        """Remove what is not among the newest.
 
         Raises
         ------
@@ -90,8 +102,6 @@ class WholeRuns:
         """
         for number in self._numbers()[: -self._keep]:
             path = self.place(number)
-            if self._protected(path):
-                continue
             hidden = path.with_name(temporary_name())
             try:
                 path.rename(hidden)
@@ -99,9 +109,10 @@ class WholeRuns:
             except OSError as error:
                 raise write_failure(str(path), error) from error
 
-    def _numbers(self) -> list[int]:
-        """Return the numbers of all updates that have a checkpoint, in order."""
+    def _numbers(self, prefix: str = "") -> list[int]:
+        """Return the numbers of all updates that have a checkpoint, in order; `prefix` is that of their names."""
         with contextlib.suppress(FileNotFoundError):
-            found = (_NAME.fullmatch(path.name) for path in self.home.iterdir())
+            names = [path.name for path in self.home.iterdir() if path.name.startswith(prefix)]
+            found = (_NAME.fullmatch(name.removeprefix(prefix)) for name in names)
             return sorted(int(match.group(1)) for match in found if match is not None)
         return []

@@ -60,6 +60,9 @@ INSERT INTO trainings_5 SELECT * FROM trainings;
 DROP TABLE trainings;
 ALTER TABLE trainings_5 RENAME TO trainings;
 
+-- From which update of a fleet, so that an update that did not last takes its episodes with it.
+ALTER TABLE training_episodes ADD COLUMN update_number INTEGER;
+
 CREATE TABLE fleet_updates (
     training_id          INTEGER NOT NULL,
     update_number        INTEGER NOT NULL,

@@ -103,8 +103,8 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (training_id, update_number) DO NOTHING
 
 ADD_TRAINING_EPISODE = """
 INSERT INTO training_episodes (training_id, attempt, worker, episode, seed, mode, return, length,
-                               metrics_json)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               metrics_json, update_number)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (training_id, attempt, worker, episode) DO NOTHING
 """
 
@@ -138,3 +138,14 @@ ON CONFLICT (training_id, target) DO UPDATE SET
     accepted = excluded.accepted, reason = excluded.reason, bounds_json = excluded.bounds_json,
     created_at = excluded.created_at
 """
+
+FORGET_EPISODES = {
+    "training_episode_parts": """
+DELETE FROM training_episode_parts WHERE training_id = ?1 AND (attempt, worker, episode) IN (
+    SELECT attempt, worker, episode FROM training_episodes
+    WHERE training_id = ?1 AND update_number > ?2
+)
+""",
+    "training_episodes": "DELETE FROM training_episodes WHERE training_id = ?1 AND update_number > ?2",
+}
+"""In this order: parts refer to their episodes."""

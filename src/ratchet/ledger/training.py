@@ -21,6 +21,7 @@ from ratchet.ledger.statements import (
     ADD_UPDATE,
     ADD_VERDICT,
     FINISH_TRAINING,
+    FORGET_EPISODES,
     START_TRAINING,
     UPDATE_COUNTS,
     UPDATE_METRICS,
@@ -53,11 +54,13 @@ class TrainingWriter(Store):
         base_policy: str | None = None,
         frozen_before: str | None = None,
         config: Mapping[str, Any] | None = None,
+        open_budget: bool = False,
     ) -> int:
         """Begin a training, or continue the run's training of that name; return its id.
 
         One that is finished stays finished (`queries.training` says so to whoever resumes), unless
-        its budget is raised: then it goes on.
+        its budget is raised: then it goes on. An open budget may become any other, also of another unit,
+        and whether that is reason to go on is for the caller to say.
 
         Raises
         ------
@@ -87,9 +90,15 @@ class TrainingWriter(Store):
                 if base_policy is not None:
                     known_policy(self, base_policy)
                 return self.insert(START_TRAINING, stated | {"run_id": run_id, "name": name})
-            raised = whole(budget) > found["budget"]
-            if raised:
+            raised = not open_budget and whole(budget) > found["budget"]
+            if raised or open_budget:
                 stated.pop("budget")
+            if open_budget:
+                stated.pop("budget_unit")
+                self.write(
+                    "UPDATE trainings SET budget = ?, budget_unit = ? WHERE id = ?",
+                    (whole(budget), budget_unit, found["id"]),
+                )
             unchanged(f"training {name!r} of run {run_id!r}", found, stated)
             if raised:
                 self.write(
@@ -213,9 +222,14 @@ class TrainingWriter(Store):
         )
 
     def rewind_training(self, training_id: int, update_number: int) -> None:
-        """Forget updates and checkpoints after `update_number`, from which a resumed training goes on."""
+        """Forget updates and checkpoints after `update_number`, from which a resumed training goes on.
+
+        What was learned from in those updates alone is forgotten, too.
+        """
         with self.transaction():
             where = (training_id, update_number)
+            for table in ("training_episode_parts", "training_episodes"):
+                self.write(FORGET_EPISODES[table], where)
             self.write("DELETE FROM updates WHERE training_id = ? AND update_number > ?", where)
             self.write("DELETE FROM checkpoints WHERE training_id = ? AND update_number > ?", where)
 
@@ -259,8 +273,17 @@ class TrainingWriter(Store):
                     f"{held['policy_id']} already; {policy_id} may not replace it"
                 )
 
-    def add_training_episodes(self, training_id: int, rows: Iterable[TrainingEpisodeRow]) -> int:
-        """Record episodes that training played, with their parts; return how many were new."""
+    def add_training_episodes(
+        self,
+        training_id: int,
+        rows: Iterable[TrainingEpisodeRow],
+        *,
+        update_number: int | None = None,
+    ) -> int:
+        """Record episodes that training played, with their parts; return how many were new.
+
+        With an update, they are forgotten when `rewind_training` forgets it.
+        """
         rows = list(rows)
         keys = [
             (training_id, whole(row.attempt), whole(row.worker), whole(row.episode)) for row in rows
@@ -276,6 +299,7 @@ class TrainingWriter(Store):
                         float(row.episode_return),
                         whole(row.length),
                         encode(row.metrics),
+                        update_number,
                     )
                     for key, row in zip(keys, rows, strict=True)
                 ),

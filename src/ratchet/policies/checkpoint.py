@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 
-from ratchet.errors import PolicyError
+from ratchet.errors import DamageError, PolicyError
 from ratchet.policies.durable import (
     flush_directory,
     replace_file,
@@ -163,8 +163,10 @@ def _read_verified(directory: Path) -> dict[str, bytes]:
     """Return the bytes of every file that the manifest lists, each as it should be."""
     try:
         manifest = (directory / MANIFEST).read_bytes()
+    except FileNotFoundError as error:
+        raise _DamageError(f"{MANIFEST} is missing") from error
     except OSError as error:
-        raise _DamageError(f"{MANIFEST} cannot be read ({error.strerror})") from error
+        raise PolicyError(f"{directory / MANIFEST} cannot be read: {error.strerror}") from error
     try:
         parsed = json.loads(manifest)
         version, listed = parsed["format"], parsed["files"]
@@ -176,15 +178,19 @@ def _read_verified(directory: Path) -> dict[str, bytes]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise _DamageError(f"{MANIFEST} is damaged") from error
     if version != FORMAT:
-        raise _DamageError(f"{MANIFEST} has the format {version!r}; this version reads {FORMAT}")
+        raise PolicyError(
+            f"checkpoint {directory} has the format {version!r}; this version reads {FORMAT}"
+        )
     files: dict[str, bytes] = {}
     for name, (size, sha256) in expected.items():
         if Path(name).name != name:
             raise _DamageError(f"{MANIFEST} lists {name!r}, which is not in the directory")
         try:
             content = (directory / name).read_bytes()
+        except FileNotFoundError as error:
+            raise _DamageError(f"{name} is missing") from error
         except OSError as error:
-            raise _DamageError(f"{name} cannot be read ({error.strerror})") from error
+            raise PolicyError(f"{directory / name} cannot be read: {error.strerror}") from error
         if len(content) != size:
             raise _DamageError(f"{name} has {len(content)} bytes; it should have {size}")
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -214,7 +220,7 @@ def last_good(parent: Path, *, but: Path | None = None) -> Path | None:
         for directory in sorted(candidates, key=age, reverse=True):
             if but is not None and directory.resolve() == but.resolve():
                 continue
-            with contextlib.suppress(_DamageError):
+            with contextlib.suppress(_DamageError, PolicyError):
                 _read_verified(directory)
                 return directory
     return None
@@ -231,7 +237,7 @@ def _nearest_good(damaged: Path) -> Path | None:
         if path.parent != damaged and not any(p.startswith(".") for p in path.parts)
     ]
     for directory in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
-        with contextlib.suppress(_DamageError):
+        with contextlib.suppress(_DamageError, PolicyError):
             _read_verified(directory)
             return directory
     return None
@@ -249,7 +255,7 @@ def _verified(directory: Path) -> dict[str, bytes]:
     except _DamageError as damage:
         good = _nearest_good(directory.absolute())
         advice = f"the last good one is {good}" if good else "there is no good one beside it"
-        raise PolicyError(f"checkpoint {directory} is refused: {damage}; {advice}") from damage
+        raise DamageError(f"checkpoint {directory} is refused: {damage}; {advice}") from damage
 
 
 def is_checkpoint(path: Path) -> bool:

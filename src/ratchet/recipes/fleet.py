@@ -11,8 +11,9 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,16 @@ class FleetBudget:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BudgetError(f"a budget of {value} {name} is none; it must be above 0")
+
+    def stated(self) -> tuple[int, str]:
+        """Return it as the ledger states it: a number, and of what."""
+        if self.episodes is not None:
+            return self.episodes, "episodes"
+        return (
+            (1, "until it is stopped")
+            if self.seconds is None
+            else (math.ceil(self.seconds), "seconds")
+        )
 
     def updates(self, batch: int) -> int | None:
         """Return how many updates the episodes are enough for.
@@ -198,7 +209,7 @@ class Fleet:
         self._judged = -1
         self._doing = "starting"
         self._spent = FleetSpent()
-        self._began = time.monotonic()
+        self._trainer: FleetTrainer | None = None
         self._supervisor: Supervisor | None = None
         self._identity = 0
         self._why_stopped = ""
@@ -207,19 +218,25 @@ class Fleet:
         """Return how it stands."""
         supervisor = self._supervisor
         counts = None
-        with contextlib.suppress(RatchetError):  # it is being made
+        workers: list[WorkerStatus] = []
+        with contextlib.suppress(RatchetError):  # they are being made
+            workers = [] if supervisor is None else supervisor.status()
             counts = read_counts(self._session.directory / "spool")
         return FleetView(
-            workers=[] if supervisor is None else supervisor.status(),
+            workers=workers,
             counts=counts,
             update=self._last,
             spent=self._spent,
             promotions=self._promotions,
             returns=tuple(self._returns),
             doing=self._doing,
-            seconds=time.monotonic() - self._began,
+            seconds=self._seconds(),
             budget=self._job.budget,
         )
+
+    def _seconds(self) -> float:
+        """Return how long it has been at work, in all attempts."""
+        return 0.0 if self._trainer is None else self._trainer.seconds
 
     def run(self) -> FleetOutcome:
         """Learn until the budget is spent; return what it came to.
@@ -232,11 +249,13 @@ class Fleet:
         """
         session, job = self._session, self._job
         directory = session.directory
-        write_plan(directory, job.plan)
         create_spool(
             directory / "spool", kind_of(job.task, run=job.plan.run, masked=job.plan.masked)
         )
+        write_plan(directory, job.plan)
         self._identity = self._open_books()
+        if self._is_done():
+            return self._done()
         if not (directory / "best.json").exists():
             start = publish(job.policy, directory / "checkpoints" / f"start-{job.policy.id}")
             point(directory, "best", start)
@@ -254,11 +273,12 @@ class Fleet:
         status = "failed"
         try:
             with trainer:
-                self._spent = trainer.spent
+                self._trainer, self._spent = trainer, trainer.spent
                 session.ledger.rewind_training(self._identity, trainer.number)
                 publication = Publication(directory / "versions")
                 publication.reopen()
                 with Supervisor(directory, job.workers, restarts=job.restarts) as self._supervisor:
+                    session.at_work = True
                     self._learn(trainer)
                     publication.finish()
                     self._doing = "the last episodes end"
@@ -287,29 +307,68 @@ class Fleet:
 
     def _learn(self, trainer: FleetTrainer) -> None:
         """Iterate until the budget is spent."""
-        batch, every = self._job.plan.batch, self._job.promote_every
-        while not self._is_spent(trainer.spent):
+        if self._last is not None and self._is_due() and not self._is_judged():
+            self._promote(trainer.policy())
+        while not self._is_spent():
             self._doing = "waiting for episodes"
             update = trainer.iterate()
             self._spent = trainer.spent
             if update is None:
                 continue
-            episodes = trainer.spent.episodes
-            if every and episodes // every > (episodes - batch) // every:
+            if self._is_due():
                 self._promote(trainer.policy())
 
-    def _is_spent(self, spent: FleetSpent) -> bool:
+    def _is_due(self) -> bool:
+        """Return whether the last update is one after which the pawl looks."""
+        batch, every, episodes = self._job.plan.batch, self._job.promote_every, self._spent.episodes
+        return bool(every) and episodes // every > (episodes - batch) // every
+
+    def _is_judged(self) -> bool:
+        """Return whether the pawl has looked at the last update: a crash may have come between."""
+        assert self._last is not None
+        verdicts = queries.verdicts(self._session.ledger, self._session.name)
+        target = f"update {self._last.number}"
+        return any(one.training_id == self._identity and one.target == target for one in verdicts)
+
+    def _is_spent(self) -> bool:
         """Return whether the budget is spent, and note why."""
         allowed, seconds = self._updates_allowed, self._job.budget.seconds
-        if allowed is not None and spent.updates >= allowed:
+        if allowed is not None and self._spent.updates >= allowed:
             self._why_stopped = "the budget of episodes is spent"
-        elif seconds is not None and time.monotonic() - self._began >= seconds:
+        elif seconds is not None and self._seconds() >= seconds:
             self._why_stopped = "the budget of time is spent"
         return bool(self._why_stopped)
 
+    def _is_done(self) -> bool:
+        """Return whether the fleet has ended already, with this budget."""
+        return self._before.status == "finished" and self._books()["budget"] == asdict(
+            self._job.budget
+        )
+
+    def _done(self) -> FleetOutcome:
+        """Return what a fleet that has ended came to."""
+        directory, books = self._session.directory, self._books()
+        path = follow(directory, "latest")
+        return FleetOutcome(
+            policy=read_checkpoint(path),
+            checkpoint=path,
+            best=self._best(),
+            spent=FleetSpent(**books["spent"]),
+            counts=Counts(**books["spool"]),
+            workers=read_workers(directory),
+            promotions=self._promotions,
+            reason=self._before.stop_reason or "",
+        )
+
+    def _books(self) -> dict[str, Any]:
+        """Return what an attempt before this one has left in the ledger, or an empty budget."""
+        measured = queries.measurements(self._session.ledger, self._session.name)
+        found = (one.value for one in measured if one.name == "fleet")
+        return dict(next(found, {"budget": None}))
+
     def _wait(self, have: int, want: int) -> bool:
         """Wait a little for more episodes; return whether it is worth it."""
-        if self._is_spent(self._spent):
+        if self._is_spent():
             return False
         supervisor = self._supervisor
         assert supervisor is not None
@@ -323,49 +382,53 @@ class Fleet:
         return True
 
     def _observe(self, update: FleetUpdate) -> None:
-        """Put an update into the ledger; said again, it replaces what the ledger has from there on."""
-        self._last, self._spent, self._doing = update, update.spent, "learning"
+        """Put an update into the ledger; said again, it replaces itself."""
         returns = [episode.episode_return for episode in update.episodes]
         self._returns.append(float(np.mean(returns)))
+        self._last, self._spent, self._doing = update, update.spent, "learning"
         ledger, spent = self._session.ledger, update.spent
-        ledger.rewind_training(self._identity, update.number - 1)
         metrics = asdict(update.metrics)
         metrics["value_error"] = metrics.pop("value_loss")
-        ledger.add_update(
-            self._identity,
-            update.number,
-            environment_steps=spent.transitions,
-            metrics=metrics
-            | {
-                "explained_variance": update.explained_variance,
-                "learning_rate": update.learning_rate,
-                "critic_only": update.critic_only,
-                "rolled_back": update.rolled_back,
-                "update_kl": update.update_kl,
-                "return_mean": float(np.mean(returns)),
-                "episodes": len(returns),
-            },
-        )
-        ledger.add_fleet_update(
-            self._identity,
-            update.number,
-            changes=update.changes,
-            policy_id=update.policy,
-            transitions=update.transitions,
-            lag_mean=update.mean_lag,
-            lag_most=update.max_lag,
-            entropy_coefficient=update.entropy_coefficient,
-            anchor_coefficient=update.anchor_coefficient,
-            finding=update.finding,
-            stale=update.stale,
-            corrupt=update.corrupt,
-            foreign_=update.foreign,
-            waiting=update.waiting,
-            wait_seconds=update.wait_seconds,
-            read_seconds=update.read_seconds,
-            learn_seconds=update.learn_seconds,
-        )
-        ledger.add_training_episodes(self._identity, training_rows(update.episodes))
+        with ledger.transaction():
+            ledger.add_update(
+                self._identity,
+                update.number,
+                environment_steps=spent.transitions,
+                metrics=metrics
+                | {
+                    "explained_variance": update.explained_variance,
+                    "learning_rate": update.learning_rate,
+                    "critic_only": update.critic_only,
+                    "rolled_back": update.rolled_back,
+                    "update_kl": update.update_kl,
+                    "return_mean": float(np.mean(returns)),
+                    "episodes": len(returns),
+                },
+            )
+            ledger.add_fleet_update(
+                self._identity,
+                update.number,
+                changes=update.changes,
+                policy_id=update.policy,
+                transitions=update.transitions,
+                lag_mean=update.mean_lag,
+                lag_most=update.max_lag,
+                entropy_coefficient=update.entropy_coefficient,
+                anchor_coefficient=update.anchor_coefficient,
+                finding=update.finding,
+                stale=update.stale,
+                corrupt=update.corrupt,
+                foreign_=update.foreign,
+                waiting=update.waiting,
+                wait_seconds=update.wait_seconds,
+                read_seconds=update.read_seconds,
+                learn_seconds=update.learn_seconds,
+            )
+            ledger.add_training_episodes(
+                self._identity, training_rows(update.episodes), update_number=update.number
+            )
+            # One that is killed must still say what it spent.
+            self._total(spent, "running")
         place = self._session.directory / "checkpoints" / "fleet" / f"update-{update.number:08d}"
         # Not read again: that would take as long as writing it has.
         point(self._session.directory, "latest", place, written=update.policy)
@@ -420,15 +483,16 @@ class Fleet:
     def _open_books(self) -> int:
         session, job = self._session, self._job
         record_policy(session, job.policy)
+        budget, unit = job.budget.stated()
         identity = session.ledger.start_training(
             session.name,
             "fleet",
             kind="fleet",
             scope="full",
             seed=job.plan.seed,
-            # As many updates as there are, where only time says when to end.
-            budget=(self._updates_allowed or 1 << 40) * job.plan.batch,
-            budget_unit="episodes",
+            budget=budget,
+            budget_unit=unit,
+            open_budget=True,
             mode=None if job.plan.modes is None else ",".join(job.plan.modes),
             base_policy=job.policy.id,
             parameters_total=job.policy.parameter_count,
@@ -444,25 +508,29 @@ class Fleet:
         return identity
 
     def _close_books(self, trainer: FleetTrainer, status: str) -> None:
-        ledger, spent = self._session.ledger, trainer.spent
         result = None
         if status == "finished":
             policy = trainer.policy()
             record_policy(self._session, policy)
             result = policy.id
-        ledger.finish_training(
+        spent = trainer.spent
+        self._total(replace(spent, seconds=self._seconds()), status, result)
+        self._count(spent)
+
+    def _total(self, spent: FleetSpent, status: str, result: str | None = None) -> None:
+        """Put into the ledger what was spent, all attempts together."""
+        self._session.ledger.finish_training(
             self._identity,
             environment_steps=spent.transitions,
             episodes=spent.episodes,
             updates=spent.updates,
             status=status,
-            stop_reason=self._why_stopped or status,
+            stop_reason=None if status == "running" else self._why_stopped or status,
             result_policy=result,
-            wall_seconds=self._before.wall_seconds + time.monotonic() - self._began,
+            wall_seconds=spent.seconds,
             collect_seconds=spent.waited + spent.reading,
             learn_seconds=spent.learning,
         )
-        self._count(spent)
 
     def _count(self, spent: FleetSpent) -> None:
         """Put into the ledger how workers and spool stand."""

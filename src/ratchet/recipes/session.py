@@ -61,6 +61,8 @@ class Session:
     name: str
     ledger: Ledger
     progress: Progress = field(default_factory=Quiet)
+    at_work: bool = False
+    """Whether what goes wrong from now on is a failure, and no refusal that leaves everything as it was."""
 
     @property
     def directory(self) -> Path:
@@ -154,7 +156,7 @@ def open_session(
             status = "interrupted"
             raise
         except InputError:
-            refused = before is not None
+            refused = before is not None and not session.at_work
             raise
         finally:
             if before is not None and refused:

@@ -44,8 +44,6 @@ class FleetPlan:
         Episodes that the trainer takes for an update.
     max_lag
         The largest lag of an episode that is not stale.
-    versions_per_batch
-        Versions that are published for a batch.
     masked
         Whether episodes are recorded with action masks.
     step_seconds
@@ -69,7 +67,6 @@ class FleetPlan:
     environments: int = 8
     batch: int = 8
     max_lag: int = MAX_LAG
-    versions_per_batch: int = 1
     masked: bool = False
     step_seconds: float = 30.0
     start_seconds: float = 300.0
@@ -79,7 +76,7 @@ class FleetPlan:
         for name in ("run", "task"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise RecipeError(f"{name} is {getattr(self, name)!r}; it must be a name")
-        least = {"seed": 0, "environments": 1, "batch": 1, "max_lag": 0, "versions_per_batch": 1}
+        least = {"seed": 0, "environments": 1, "batch": 1, "max_lag": 0}
         for name, low in least.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < low:

@@ -6,7 +6,7 @@ import pytest
 from ratchet.errors import LedgerError
 from ratchet.rollout.fleet.black_box import CutEpisode
 from ratchet.rollout.fleet.crash import CrashRecord, write_crash
-from ratchet.rollout.fleet.replay import replay
+from ratchet.rollout.fleet.replay import Replayed, replay
 from ratchet.rollout.fleet.restarts import Cause
 
 BASE = 10**18
@@ -84,3 +84,19 @@ def test_what_cannot_be_played_is_refused(tmp_path):
         LedgerError, match=r"cannot be played: .*module 'nowhere' cannot be imported"
     ):
         replay(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"played": 5}, "plays through its 5 steps"),
+        ({"played": 3}, "ended at step 3 of 5; the simulator does not repeat itself"),
+        (
+            {"played": 2, "cause": Cause.EXCEPTION, "output": "Traceback\nRuntimeError: no name\n"},
+            "fails again at step 3 of 5: exception: RuntimeError: no name",
+        ),
+    ],
+)
+def test_what_became_of_an_episode_in_a_line(changes, said):
+    one = Replayed(**({"copy": 1, "seed": 7, "mode": "calm", "steps": 5} | changes))
+    assert str(one) == f"copy 1, mode calm, seed 7: {said}"

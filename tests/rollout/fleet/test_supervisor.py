@@ -1,5 +1,6 @@
 """Whatever happens to its workers, the supervisor keeps them playing, and nothing of it is unknown."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from ratchet.errors import LedgerError, RecipeError
 from ratchet.rollout.fleet.beat import FILE as BEAT
 from ratchet.rollout.fleet.beat import Count, read_pulse
 from ratchet.rollout.fleet.crash import crash_numbers, read_crash
-from ratchet.rollout.fleet.home import CRASHES, SPOOL, is_taken, worker_home
+from ratchet.rollout.fleet.home import CRASHES, SPOOL, SUPERVISION, is_taken, worker_home
 from ratchet.rollout.fleet.restarts import Cause, Restarts
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.fleet.supervisor import Supervisor
@@ -256,3 +257,21 @@ def test_bad_input_is_one_sentence_and_nothing_changes(tmp_path):
     with suppress(LedgerError):
         Supervisor(tmp_path, 1, prefix="../x")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_is_one_supervisors_also_before_its_worker_lives(tmp_path):
+    made_run(tmp_path)
+    first, second = (Supervisor(tmp_path, 1, prefix="joined") for _ in range(2))
+    assert (first.names, second.names) == (["joined0"], ["joined1"])
+    first.stop()
+    assert Supervisor(tmp_path, 1, prefix="joined").names == ["joined0"]
+
+
+def test_what_a_dead_supervisor_said_is_not_believed(tmp_path):
+    made_run(tmp_path)
+    home = worker_home(tmp_path, "w0")
+    home.mkdir(parents=True)
+    for state, shown in (("restarting", "not started"), ("down", "down")):
+        (home / SUPERVISION).write_text(json.dumps({"state": state}))
+        (status,) = read_workers(tmp_path)
+        assert (status.state, status.alive) == (shown, False)

@@ -61,7 +61,7 @@ def configured(evidence: LoopEvidence) -> list[tuple[str, str, Value, Format]]:
             evidence.latest("entropy_coefficient"),
             "significant",
         ),
-        ("anchor", "Cloning anchor, initial", said("anchor"), "significant"),
+        ("anchor", "Cloning anchor, initial", said("anchor") if _is_anchored(evidence) else 0, "significant"),
         (
             "latest_anchor",
             "Cloning anchor, latest",
@@ -75,6 +75,12 @@ def configured(evidence: LoopEvidence) -> list[tuple[str, str, Value, Format]]:
         ("promote_every", "Games between two looks of the pawl", evidence.setting("promote_every"), "count"),
         ("machine", "Machine", machine(evidence.run.machine), "text"),
     ]  # fmt: skip
+
+
+def _is_anchored(evidence: LoopEvidence) -> bool:
+    """Return whether demonstrations hold the policy: a recipe says so, and a fleet by itself names them."""
+    recipe = evidence.recipe
+    return bool(recipe.get("anchored", recipe.get("demonstrations") is not None))
 
 
 def stale(evidence: LoopEvidence) -> int:

@@ -19,6 +19,8 @@ from ratchet.policies.durable import temporary_name
 
 SPOOL, VERSIONS, WORKERS, CRASHES = "spool", "versions", "workers", "crashes"
 LOG, STATE, SUPERVISION = "log", "state.json", "supervision.json"
+SUPERVISED = "supervised"
+"""In a worker's directory the one that its supervisor holds, also while no process of the worker lives."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _PATIENCE = 5.0

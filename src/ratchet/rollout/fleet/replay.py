@@ -52,6 +52,18 @@ class Replayed:
     status: int | None = None
     output: str = ""
 
+    def __str__(self) -> str:
+        """Return what became of it, in a line; of what was written the last line."""
+        where = f"copy {self.copy}, mode {self.mode}, seed {self.seed}"
+        if self.cause is None and self.played < self.steps:
+            return f"{where}: ended at step {self.played} of {self.steps}; the simulator does not repeat itself"
+        if self.cause is None:
+            return f"{where}: plays through its {self.steps} steps"
+        told = self.output.strip().rsplit("\n", 1)[-1]
+        return f"{where}: fails again at step {self.played + 1} of {self.steps}: {self.cause}" + (
+            f": {told}" if told else ""
+        )
+
 
 def replay(path: Path) -> list[Replayed]:
     """Play the episodes of a crash record again; return what became of each.

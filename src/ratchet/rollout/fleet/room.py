@@ -29,8 +29,7 @@ class Room:
 
     def __init__(self, run: Path, plan: FleetPlan, name: str) -> None:
         self._run, self._name = Path(run), name
-        whole = room(plan.batch, max_lag=plan.max_lag, versions_per_batch=plan.versions_per_batch)
-        self._limit = max(plan.batch, whole // 2)
+        self._limit = max(plan.batch, room(plan.batch, max_lag=plan.max_lag) // 2)
         self._ahead = self._finished = 0
         self._good_until = -1.0
         self._alive: dict[str, float] = {}

@@ -11,6 +11,8 @@ from typing import Any
 from ratchet.rollout.fleet.beat import FILE, Count, Phase, Pulse, read_pulse
 from ratchet.rollout.fleet.books import read_books
 from ratchet.rollout.fleet.home import (
+    STATE,
+    SUPERVISED,
     SUPERVISION,
     VERSIONS,
     is_taken,
@@ -18,6 +20,9 @@ from ratchet.rollout.fleet.home import (
     worker_names,
 )
 from ratchet.rollout.publication import Publication
+
+_LASTING = ("down", "ended")
+"""What a supervisor says of a worker that stays so without it."""
 
 _DOING = {
     Phase.STARTING: "starting",
@@ -107,7 +112,10 @@ def read_workers(run: Path) -> list[WorkerStatus]:
 def _status(run: Path, name: str, newest: int | None) -> WorkerStatus:
     home = worker_home(run, name)
     alive = is_taken(home)
-    supervision = _supervision(home)
+    supervision = _said(home / SUPERVISION)
+    told = supervision.get("state")
+    if told not in _LASTING and not is_taken(home / SUPERVISED):
+        told = None  # by a supervisor that has died
     pulse = read_pulse(home / FILE) if alive else read_books(run, home)
     known: dict[str, Any] = {
         "name": name,
@@ -118,13 +126,15 @@ def _status(run: Path, name: str, newest: int | None) -> WorkerStatus:
     }
     if pulse is None:
         doing = "starting" if alive else "not started"
-        return WorkerStatus(pid=None, state=supervision.get("state") or doing, **known)
+        return WorkerStatus(pid=None, state=told or doing, **known)
     if alive:
         known |= {"state": _DOING[pulse.phase], "pid": pulse[Count.PID]}
+        if pulse.phase == Phase.HOLDING:
+            known["reason"] = str(_said(home / STATE).get("trouble") or "")
     else:
         ended = "ended" if pulse.phase == Phase.ENDED else "dead"
         known |= {
-            "state": supervision.get("state") or ended,
+            "state": told or ended,
             "reason": supervision.get("reason", ""),
             "pid": None,
         }
@@ -136,7 +146,8 @@ def _counted(pulse: Pulse, *, alive: bool, newest: int | None) -> dict[str, Any]
     finished = pulse[Count.FINISHED]
     return {
         "version": version if version >= 0 else None,
-        "lag": newest - version if newest is not None and version >= 0 else None,
+        # A version may have been published, and taken, since the newest was looked for.
+        "lag": max(newest - version, 0) if newest is not None and version >= 0 else None,
         "episodes": finished,
         "discarded": pulse[Count.DISCARDED],
         "playing": pulse.in_progress,
@@ -148,10 +159,10 @@ def _counted(pulse: Pulse, *, alive: bool, newest: int | None) -> dict[str, Any]
     }
 
 
-def _supervision(home: Path) -> dict[str, Any]:
-    """Return what the supervisor has left there; it is replaced in one step, so it is whole."""
+def _said(path: Path) -> dict[str, Any]:
+    """Return what a worker or its supervisor has left there; it is replaced in one step, so it is whole."""
     try:
-        said = json.loads((home / SUPERVISION).read_bytes())
+        said = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from ratchet.errors import LedgerError, RatchetError, RecipeError
+from ratchet.ledger.lock import RunLock
 from ratchet.ledger.provenance import versions
 from ratchet.rollout.fleet.beat import FILE as BEAT
 from ratchet.rollout.fleet.beat import Count, Phase, Pulse
@@ -27,6 +28,7 @@ from ratchet.rollout.fleet.crash import CrashRecord, cause_of, write_crash
 from ratchet.rollout.fleet.home import (
     CRASHES,
     LOG,
+    SUPERVISED,
     SUPERVISION,
     VERSIONS,
     is_taken,
@@ -77,14 +79,17 @@ class Supervisor:
             raise RecipeError(f"{workers} workers are asked for; it must be at least 1")
         self._run = Path(run).absolute()
         plan = read_plan(run)
-        names: list[str] = []
-        number = 0
-        while len(names) < workers:
-            if not is_taken(worker_home(run, f"{prefix}{number}")):
-                names.append(f"{prefix}{number}")
-            number += 1
         given = restarts or Restarts()
-        self._workers = [_Owned(self._run, name, plan, given) for name in names]
+        self._workers: list[_Owned] = []
+        self._locks: list[RunLock] = []
+        number = 0
+        while len(self._workers) < workers:
+            name = f"{prefix}{number}"
+            number += 1
+            lock = _owned(self._run, name)
+            if lock is not None:
+                self._locks.append(lock)
+                self._workers.append(_Owned(self._run, name, plan, given))
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._ending = threading.Event()
         self._over = threading.Event()
@@ -104,6 +109,8 @@ class Supervisor:
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
+        for lock in self._locks:
+            lock.release()
         if self._failure is not None:
             raise self._failure
 
@@ -171,6 +178,21 @@ class Supervisor:
                 if not is_taken(home):
                     with taken(home):
                         close_books(self._run, home)
+
+
+def _owned(run: Path, name: str) -> RunLock | None:
+    """Return the right to supervise a worker, or None if another supervisor has it, or has left one alive."""
+    home = worker_home(run, name)
+    lock = RunLock(home / SUPERVISED)
+    if is_taken(home):
+        return None
+    try:
+        lock.acquire()
+    except LedgerError as error:
+        if not isinstance(error.__cause__, BlockingIOError):
+            raise
+        return None
+    return lock
 
 
 class _Owned:

@@ -71,9 +71,10 @@ class Worker:
         held.callback(take(self._home).release)
         before = close_books(run, self._home)
         self._beat = new_beat(self._home / BEAT, before=before, pid=os.getpid())
-        # Nobody else is here, so what is unfinished belongs to nobody.
+        # Nobody else is here but who has started this, so what else is unfinished belongs to nobody.
         for leftover in self._home.glob(".tmp-*"):
-            leftover.unlink(missing_ok=True)
+            if f"-{os.getppid()}-" not in leftover.name:
+                leftover.unlink(missing_ok=True)
         task = plan.make_task()
         kind = kind_of(task, run=plan.run, masked=plan.masked)
         self._writer = held.enter_context(SpoolWriter(run / SPOOL, kind))

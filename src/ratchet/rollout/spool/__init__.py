@@ -1,7 +1,7 @@
 """The spool: the durable queue between the workers, who play, and the trainer, who learns."""
 
 from ratchet.rollout.spool.counts import Counts, read_counts, written_by
-from ratchet.rollout.spool.lag import ahead, lag, room, should_wait
+from ratchet.rollout.spool.lag import ahead, lag, room
 from ratchet.rollout.spool.layout import create_spool
 from ratchet.rollout.spool.trainer import Claimed, Spool
 from ratchet.rollout.spool.writer import SpoolWriter
@@ -16,6 +16,5 @@ __all__ = [
     "lag",
     "read_counts",
     "room",
-    "should_wait",
     "written_by",
 ]

@@ -19,38 +19,13 @@ def lag(collected: int, newest: int) -> int:
     return newest - collected
 
 
-def room(batch: int, *, max_lag: int = MAX_LAG, versions_per_batch: int = 1) -> int:
+def room(batch: int, *, max_lag: int = MAX_LAG) -> int:
     """Return how many episodes may be ahead of one that begins now, for it to be fresh in its turn.
 
-    The trainer takes `batch` episodes at a time and then publishes `versions_per_batch`. With `a`
-    ahead, the episode is of the batch after ``a // batch`` others, and its lag is that many times
-    `versions_per_batch`.
+    The trainer takes `batch` episodes at a time and then publishes a version. With `a` ahead, the episode is of
+    the batch after ``a // batch`` others, and that is its lag.
     """
-    return batch * (max_lag // versions_per_batch + 1)
-
-
-def should_wait(
-    directory: Path,
-    *,
-    batch: int,
-    max_lag: int = MAX_LAG,
-    versions_per_batch: int = 1,
-    begun: int = 0,
-) -> bool:
-    """Return whether a worker should wait before it begins an episode.
-
-    That is where the episodes that wait, those that the trainer has claimed, and those `begun` that are
-    being played leave no `room`: it would be thrown away. `begun` is what the worker knows of, its own
-    at least.
-
-    Raises
-    ------
-    SpoolError
-        If there is no spool, or it cannot be read.
-
-    """
-    limit = room(batch, max_lag=max_lag, versions_per_batch=versions_per_batch)
-    return ahead(directory) + begun >= limit
+    return batch * (max_lag + 1)
 
 
 def ahead(directory: Path) -> int:
