@@ -131,9 +131,16 @@ class Storm:
         if self.fleet is None or self.fleet.poll() is not None or not self._begun(NAME):
             return False
         second = self._start(*self._fleet_words(), "--resume")
-        second.wait(timeout=120)
-        if self.fleet.poll() is None and second.returncode != 2:
-            self.wrong.append(f"a second trainer ended with {second.returncode}: {_said(second)}")
+        until = time.monotonic() + 60.0
+        while second.poll() is None and self.fleet.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        if self.fleet.poll() is not None and second.poll() is None:
+            # The first has ended by something else, before the second looked: it is the only one.
+            self._over(self.fleet, "fleet")
+            self.fleet = second
+        elif self.fleet.poll() is None and second.poll() != 2:
+            second.kill()
+            self.wrong.append(f"a second trainer came to {second.poll()}: {_said(second)}")
         return True
 
     def fill_disk(self):
