@@ -9,7 +9,7 @@ from rich.console import Console
 from ratchet.cli.page import curve, one_line, render
 from ratchet.learning.fleet_update import FleetSpent, FleetUpdate
 from ratchet.learning.ppo import UpdateMetrics
-from ratchet.recipes.fleet import FleetBudget, FleetView
+from ratchet.recipes.fleet_job import FleetBudget, FleetView
 from ratchet.rollout.fleet.status import WorkerStatus
 from ratchet.rollout.spool import Counts
 

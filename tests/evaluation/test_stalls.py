@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from environments import CHEST
 from mazes import LAZY, maze_task, preferring
 from ratchet.errors import InputError
-from ratchet.evaluation.agents import TaskTeacher, agent_for
 from ratchet.evaluation.play import agreement, play
 from ratchet.evaluation.stalls import StallBreaker, check_patience
 from ratchet.policies.actor import Actor
 from ratchet.policies.recurrent_actor import actor_for
 from ratchet.recipes.resolve import Player, load_player
+from ratchet.rollout.agents import TaskTeacher, agent_for
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import report_seeds
 from ratchet.tasks.cartpole import cartpole_modes

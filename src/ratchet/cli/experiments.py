@@ -13,7 +13,7 @@ from ratchet.cli import options
 from ratchet.cli.output import emit, say, table, watching
 
 if TYPE_CHECKING:
-    from ratchet.recipes.fleet import FleetView
+    from ratchet.recipes.fleet_job import FleetView
 
 
 _DEMO = (

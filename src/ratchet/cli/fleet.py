@@ -15,7 +15,7 @@ from ratchet.errors import PolicyError, RatchetError, RecipeError
 
 if TYPE_CHECKING:
     from ratchet.policies.policy import Policy
-    from ratchet.recipes.fleet import FleetJob, FleetOutcome
+    from ratchet.recipes.fleet_job import FleetJob, FleetOutcome
     from ratchet.rollout.demonstrations import Demonstrations
     from ratchet.tasks.task import Task
 
@@ -83,14 +83,14 @@ def fleet(
         )
     if policy is None:
         raise PolicyError("a fleet goes on from a policy: give --policy, such as runs/clone@best")
-    from ratchet.recipes.fleet import Fleet, FleetBudget, FleetJob, check_job
+    from ratchet.recipes.fleet_job import FleetBudget, FleetJob, check_job
     from ratchet.recipes.resolve import check_usable, load_policy
     from ratchet.recipes.schema import parse_setting
     from ratchet.recipes.seed_lists import read_seed_list
-    from ratchet.recipes.session import open_session, run_name
+    from ratchet.recipes.session import run_name
     from ratchet.recipes.settings import fleet_config, pawl_settings
     from ratchet.recipes.steps import SeedSet
-    from ratchet.rollout.fit import check_fit
+    from ratchet.rollout.fit import check_fit, has_masks
     from ratchet.rollout.fleet.restarts import Restarts
     from ratchet.rollout.plan import FleetPlan
     from ratchet.seeding import selection_seeds
@@ -106,10 +106,10 @@ def fleet(
         key.removeprefix("pawl."): given.pop(key) for key in list(given) if key.startswith("pawl.")
     }
     chosen = run_name(root, name, "fleet", resume=resume)
-    modes = _modes(played, mode)
+    modes = tuple(options.chosen_modes(played, mode))
     job = FleetJob(
         plan=FleetPlan(
-            run=chosen, task=task, modes=modes, seed=seed, masked=_masked(played), **of_plan
+            run=chosen, task=task, modes=modes, seed=seed, masked=has_masks(played), **of_plan
         ),
         task=played,
         policy=start,
@@ -128,7 +128,7 @@ def fleet(
         restarts=Restarts(budget=restarts),
     )
     check_job(job)
-    _work(job, chosen, root, Fleet, open_session, resume=resume, as_json=as_json)
+    _work(job, root, resume=resume, as_json=as_json)
 
 
 def worker(
@@ -184,19 +184,13 @@ def replay(
         say(str(one))
 
 
-def _work(
-    job: FleetJob,
-    chosen: str,
-    root: Path,
-    make: Any,
-    open_session: Any,
-    *,
-    resume: bool,
-    as_json: bool,
-) -> None:
+def _work(job: FleetJob, root: Path, *, resume: bool, as_json: bool) -> None:
     from ratchet.cli.page import fleet_page
+    from ratchet.recipes.fleet import Fleet
     from ratchet.recipes.reporting import report_run
+    from ratchet.recipes.session import open_session
 
+    chosen = job.plan.run
     try:
         with (
             watching() as watcher,
@@ -211,7 +205,7 @@ def _work(
                 progress=watcher,
             ) as session,
         ):
-            working = make(session, job)
+            working = Fleet(session, job)
             with watcher.giving_way(), fleet_page(working.view):
                 outcome = working.run()
     except KeyboardInterrupt:
@@ -290,22 +284,6 @@ def _status(run: str | None, root: Path, *, as_json: bool) -> None:
 
 def _run_directory(text: str, root: Path) -> Path:
     return Path(text) if Path(text).is_dir() else root / text
-
-
-def _modes(task: Task, mode: str | None) -> tuple[str, ...] | None:
-    """Return which modes are played: the one named, else the task's usual ones, else all."""
-    if mode is not None:
-        task.mode_index(mode)
-        return (mode,)
-    return tuple(task.usual_modes) or None
-
-
-def _masked(task: Task) -> bool:
-    env = task.make(1)
-    try:
-        return env.masks is not None
-    finally:
-        env.close()
 
 
 def _demonstrations(

@@ -141,13 +141,13 @@ def chosen_modes(task: Any, mode: str | None) -> list[str]:
 
     """
     if mode is None:
-        return list(task.usual_modes) or [each.name for each in task.modes]
+        return list(task.played_modes)
     task.mode_index(mode)
     return [mode]
 
 
 def target_mode(task: Any, mode: str | None) -> str | None:
-    """Return the mode to learn: the one named, the only one there is, or None for a mixture.
+    """Return the mode to learn: the one named, the only one there is or is usual, or None for a mixture.
 
     Raises
     ------
@@ -155,8 +155,8 @@ def target_mode(task: Any, mode: str | None) -> str | None:
         If the task has no such mode.
 
     """
-    if mode is None and len(task.modes) == 1:
-        return str(task.modes[0].name)
+    if mode is None and len(task.played_modes) == 1:
+        return str(task.played_modes[0])
     if mode is not None:
         task.mode_index(mode)
     return mode

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli.output import people
-from ratchet.recipes.fleet import FleetView
+from ratchet.recipes.fleet_job import FleetView
 from ratchet.rollout.fleet.status import WorkerStatus
 from ratchet.rollout.spool import Counts
 

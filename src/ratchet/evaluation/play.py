@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import TaskError
-from ratchet.evaluation.agents import Agent, Who, agent_for, most_copies
 from ratchet.evaluation.stalls import StallBreaker
 from ratchet.policies.actor import Choice
+from ratchet.rollout.agents import Agent, Who, agent_for, most_copies
 from ratchet.tasks.ending import Parts, read_metrics, read_parts
 from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray, Task
 

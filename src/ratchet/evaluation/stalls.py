@@ -32,8 +32,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ratchet.errors import InputError
-from ratchet.evaluation.agents import Agent
 from ratchet.policies.actor import Choice
+from ratchet.rollout.agents import Agent
 from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray
 
 _AGE = 32

@@ -19,13 +19,15 @@ from ratchet.recipes.comparing import (
     pairs_to_compare,
     record_comparison,
 )
-from ratchet.recipes.fleet import Fleet, FleetBudget, FleetJob
+from ratchet.recipes.fleet import Fleet
+from ratchet.recipes.fleet_job import FleetBudget, FleetJob
 from ratchet.recipes.resolve import Player, load_player
 from ratchet.recipes.seed_lists import read_seed_list, shipped_list
 from ratchet.recipes.session import Session
 from ratchet.recipes.settings import cloning_config, fleet_config
 from ratchet.recipes.steps import SeedSet
 from ratchet.rollout.demonstrations import action_count, read_demonstrations, recorded_seeds
+from ratchet.rollout.fit import has_masks
 from ratchet.rollout.plan import FleetPlan
 from ratchet.seeding import report_seeds, selection_seeds
 from ratchet.tasks.registry import find_task
@@ -43,7 +45,9 @@ class ParallelRecipe(BaseModel):
     title: str = Field(description="The head of its report.")
     source: str = Field("", description="The write-up whose numbers the claims table holds.")
     task: str = Field(description="What is played.")
-    modes: tuple[str, ...] | None = Field(None, description="Which of its modes; None: all.")
+    modes: tuple[str, ...] | None = Field(
+        None, description="Which of its modes; None: its usual ones."
+    )
     seed: int = Field(0, ge=0, description="From which all seeds of training follow.")
     teacher: str = Field("heuristic", description="Who is cloned: a teacher of the task.")
     demonstrations: int = Field(400, ge=2, description="Games that the teacher plays.")
@@ -83,7 +87,7 @@ class PreparedLoop:
     @property
     def modes(self) -> list[str]:
         """The names of the modes that are played."""
-        return list(self.recipe.modes or (mode.name for mode in self.task.modes))
+        return list(self.recipe.modes or self.task.played_modes)
 
     def record(self) -> dict[str, Any]:
         """Return what the ledger keeps of the recipe; its budget may grow."""
@@ -153,9 +157,6 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
     ]
     _evaluate(session, prepared, players)
     directory = session.directory / DEMONSTRATIONS
-    env = task.make(1)
-    masked = env.masks is not None
-    env.close()
     job = FleetJob(
         plan=FleetPlan(
             run=session.name,
@@ -165,7 +166,7 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
             environments=recipe.environments,
             batch=recipe.batch,
             max_lag=recipe.max_lag,
-            masked=masked,
+            masked=has_masks(task),
         ),
         task=task,
         policy=cloned.policy,

@@ -11,13 +11,13 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
-from ratchet.evaluation.agents import TaskTeacher, Who
 from ratchet.policies import kernels
 from ratchet.policies.actor import Choice
 from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
 from ratchet.policies.interventions import intervene, parse_intervention
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent_actor import actor_for
+from ratchet.rollout.agents import TaskTeacher, Who
 from ratchet.rollout.fit import check_fit
 from ratchet.tasks.task import Task
 

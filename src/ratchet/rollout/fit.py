@@ -41,6 +41,15 @@ def spec_for(task: Task) -> PolicySpec:
     return PolicySpec(observation=observation, action=action, distribution="gaussian")
 
 
+def has_masks(task: Task) -> bool:
+    """Return whether the task says which actions are legal."""
+    env = task.make(1)
+    try:
+        return env.masks is not None
+    finally:
+        env.close()
+
+
 def recurrent_spec_for(
     task: Task, *, slots: int = 0, hard: bool = False, temperature: float = 1.0
 ) -> RecurrentSpec:

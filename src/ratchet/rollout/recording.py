@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 from ratchet.errors import SpoolError, TaskError, did_you_mean
 from ratchet.ledger.lock import RunLock
 from ratchet.ledger.provenance import versions
 from ratchet.policies.actor import Chooser
+from ratchet.rollout.agents import TaskTeacher, agent_for
 from ratchet.rollout.demonstrations import (
     DemonstrationSettings,
     action_count,
@@ -119,49 +119,6 @@ def _is_whole(directory: Path, seed: int) -> bool:
     return False
 
 
-class _ByName:
-    """A task's own teacher."""
-
-    def __init__(self, task: Task, name: str, env: EpisodeVectorEnv) -> None:
-        self._choose = task.teachers[name](env)
-
-    def choose(self, copies: IntArray, seeds: NDArray[np.uint64], steps: IntArray) -> NDArray[Any]:  # noqa: ARG002
-        """Return the actions of these copies."""
-        return self._choose(copies)
-
-    def told(self, copies: IntArray, rewards: FloatArray) -> None:
-        """Do nothing: it looks for itself."""
-
-
-class _ByChooser:
-    """A policy, greedy, with its memory of every copy."""
-
-    def __init__(self, chooser: Chooser, env: EpisodeVectorEnv) -> None:
-        self._chooser, self._env = chooser, env
-        self._memory = np.zeros((env.num_envs, chooser.memory), dtype=np.float32)
-
-    def choose(self, copies: IntArray, seeds: NDArray[np.uint64], steps: IntArray) -> NDArray[Any]:
-        """Return the actions of these copies."""
-        masks = self._env.masks
-        state = self._memory[copies]
-        state[steps == 0] = 0.0
-        choice = self._chooser.act(
-            np.ascontiguousarray(self._env.observations[copies]),
-            None if masks is None else masks[copies],
-            seeds,
-            steps,
-            deterministic=True,
-            state=state,
-        )
-        self._memory[copies] = state
-        return choice.executed
-
-    def told(self, copies: IntArray, rewards: FloatArray) -> None:
-        """Remember the rewards of these copies' steps."""
-        if self._chooser.memory:
-            self._memory[copies, -1] = rewards
-
-
 class _Begun(NamedTuple):
     """An episode in progress."""
 
@@ -182,8 +139,6 @@ class _Recording:
     ) -> None:
         self._directory, self._task, self._settings = directory, task, settings
         self._teacher, self._mode, self._on_episode = teacher, mode, on_episode
-        assert isinstance(task.action_space, Discrete)
-        self._first_action = int(task.action_space.start)
         self._versions = versions()
 
     def play(self, numbers: Mapping[int, int]) -> None:
@@ -191,11 +146,8 @@ class _Recording:
         count = min(_SIDE_BY_SIDE, len(numbers))
         env = self._task.make(count)
         teacher = self._teacher
-        player: _ByName | _ByChooser = (
-            _ByName(self._task, teacher, env)
-            if isinstance(teacher, str)
-            else _ByChooser(teacher, env)
-        )
+        who = TaskTeacher(teacher) if isinstance(teacher, str) else teacher
+        player = agent_for(self._task, who, env)
         waiting = list(reversed(numbers))
         running: dict[int, _Begun] = {}
         tape = Tape(count)
@@ -209,14 +161,24 @@ class _Recording:
                 if not running:
                     break
                 tape.begin(np.array(idle, dtype=np.int64))
+                player.begin(np.array(idle, dtype=np.int64))
                 for copy, one in begun.items():
                     seeds[copy], steps[copy] = one.seed, 0
                 copies = np.array(sorted(running), dtype=np.int64)
                 tape.write("observations", env.observations)
-                if env.masks is not None:
-                    tape.write("masks", env.masks)
-                actions[copies] = player.choose(copies, seeds[copies], steps[copies])
-                tape.write("actions", actions - self._first_action)
+                masks = env.masks
+                if masks is not None:
+                    tape.write("masks", masks)
+                choice = player.choose(
+                    copies,
+                    np.ascontiguousarray(env.observations[copies]),
+                    None if masks is None else masks[copies],
+                    seeds[copies],
+                    steps[copies],
+                    deterministic=True,
+                )
+                actions[copies] = choice.executed
+                tape.write("actions", choice.actions, copies)
                 moving = np.zeros(count, dtype=np.bool_)
                 moving[copies] = True
                 _, rewards, terminated, truncated, info = env.advance(actions, moving)

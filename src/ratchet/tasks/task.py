@@ -150,7 +150,7 @@ class Task(ABC):
     entities: Entities | None = None
     """The sets of entities that an observation is made of, for the networks that know them."""
     usual_modes: tuple[str, ...] = ()
-    """What an evaluation plays where no mode is named; empty: every mode."""
+    """What is played where no mode is named; empty: every mode."""
     stall_after: int = 0
     """The how-many-eth time at one observation from which an evaluation's greedy policy tries another action there
     (`ratchet.evaluation.stalls`); 0, never, where an observation may come again while the episode goes on."""
@@ -167,6 +167,11 @@ class Task(ABC):
         if heuristic is None:
             return {}
         return {"heuristic": lambda env: lambda copies: heuristic(env.observations[copies])}
+
+    @property
+    def played_modes(self) -> list[str]:
+        """The names of the modes that are played where none is named: the usual ones, else all."""
+        return list(self.usual_modes) or [mode.name for mode in self.modes]
 
     def seed_of(self, text: str) -> int:
         """Return the seed that a line of a seed list means; two texts may mean one seed.

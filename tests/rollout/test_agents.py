@@ -5,9 +5,9 @@ import pytest
 
 import environments
 from environments import Counting, Taught
-from ratchet.evaluation.agents import TaskTeacher, agent_for, most_copies
 from ratchet.evaluation.play import agreement, play
 from ratchet.policies.actor import Actor
+from ratchet.rollout.agents import TaskTeacher, agent_for, most_copies
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import report_seeds
 from ratchet.tasks.cartpole import cartpole_modes
