@@ -28,7 +28,7 @@ TARGET = "five times MaskablePPO; a quarter of the time for all but learning; 30
 EPOCHS = 4
 PEERS_BATCH = 64
 WORKERS = (1, 2, 3, 4)
-SECONDS = 40.0
+SECONDS = 30.0
 BEFORE = 4
 RUNS = 300
 TRANSITIONS = 21_658
@@ -152,13 +152,11 @@ def measure(*, quick: bool) -> Result:
         with Worker() as worker:
             ours.append(worker.call(fleet, workers=3, batch_size=PEERS_BATCH, seconds=seconds))
     shipped: dict[int, list[dict[str, float]]] = {workers: [] for workers in WORKERS}
+    large = []
     for _ in range(max(1, times // 2)):
         for workers, found in shipped.items():
             with Worker() as worker:
                 found.append(worker.call(fleet, workers=workers, batch_size=512, seconds=seconds))
-
-    large = []
-    for _ in range(times):
         with Worker() as worker:
             large.append(worker.call(fleet, workers=2, batch=32, batch_size=1024, seconds=seconds))
 

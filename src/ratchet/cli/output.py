@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,23 +30,41 @@ people = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
 
+_LINE_SECONDS = 30.0
+"""How often a long stage says a line where there is no terminal."""
+
+
 class Watcher:
-    """Shows a run's stages as bars that advance, and its notes as lines."""
+    """Shows a run's stages as bars that advance, and its notes as lines.
+
+    Where there is no terminal, a stage that takes long says now and then how far it is.
+    """
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._stage: TaskID | None = None
+        self._name, self._total, self._done = "", 0, 0
+        self._began = self._said = time.monotonic()
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage of `total` units."""
         if self._stage is not None:
             self._bars.remove_task(self._stage)
         self._stage = self._bars.add_task(escape(name), total=total)
+        self._name, self._total, self._done = name, total, 0
+        self._began = self._said = time.monotonic()
 
     def advance(self, amount: int) -> None:
         """Say that `amount` more units are done."""
         if self._stage is not None:
             self._bars.advance(self._stage, amount)
+        self._done += amount
+        now = time.monotonic()
+        if not self._bars.console.is_terminal and now - self._said >= _LINE_SECONDS:
+            self._said = now
+            self.note(
+                f"{self._name}: {self._done:,} of {self._total:,} after {now - self._began:.0f} s"
+            )
 
     @contextmanager
     def giving_way(self) -> Iterator[None]:
