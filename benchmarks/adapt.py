@@ -84,7 +84,7 @@ def ours(*, path: str, scope: str, method: str, episodes: int, seed: int) -> dic
 def playing(*, path: str, episodes: int, seed: int) -> dict[str, float]:
     """Play what adaptation begins with, one episode after the other, and learn nothing."""
     from ratchet.evaluation.play import play
-    from ratchet.policies.recurrent_actor import actor_for
+    from ratchet.policies.recurrent.actor import actor_for
     from ratchet.seeding import training_seed
 
     task, actor = modes_task(), actor_for(_policy(path))

@@ -56,7 +56,7 @@ os._exit(0)
 
 def prepare(*, zipped: str, checkpoint: str) -> None:
     from ratchet.policies.checkpoint import publish
-    from ratchet.policies.sb3_import import read_sb3
+    from ratchet.policies.sb3.importer import read_sb3
 
     trained_zip(Path(zipped), steps=2_000)
     publish(read_sb3(Path(zipped)), Path(checkpoint))

@@ -75,7 +75,7 @@ def modes_task() -> Any:
 
 def mean_return(policy: Any, *, episodes: int, modes: tuple[str, ...] = ("0", "1", "2")) -> float:
     """Return the mean over modes of greedy returns on the first `episodes` seeds."""
-    from ratchet.policies.recurrent_actor import actor_for
+    from ratchet.policies.recurrent.actor import actor_for
 
     return chooser_return(actor_for(policy), episodes=episodes, modes=modes)
 
@@ -104,7 +104,7 @@ def policy_of(tensors: Any) -> Any:
 
 def trained_zip(path: Path, *, steps: int) -> None:
     """Write a policy trained for `steps` steps on mode 0, as a Stable-Baselines3 file."""
-    from ratchet.policies.sb3_export import write_sb3
+    from ratchet.policies.sb3.exporter import write_sb3
 
     trainer = our_trainer(steps=steps, seed=0, mode="0", **{**WRITE_UP, "n_steps": 512})
     write_sb3(trainer.run(), path, observation_space=modes_task().observation_space)

@@ -45,7 +45,7 @@ def ours(*, path: str, episodes: int) -> dict[str, Any]:
     from ratchet.evaluation.play import play
     from ratchet.policies.actor import Actor
     from ratchet.policies.checkpoint import read_checkpoint
-    from ratchet.policies.sb3_import import read_sb3
+    from ratchet.policies.sb3.importer import read_sb3
     from ratchet.seeding import report_seeds
 
     read = read_checkpoint if Path(path).is_dir() else read_sb3

@@ -37,7 +37,7 @@ def prepare(*, path: str) -> None:
 
 @cache
 def _policy(path: str) -> Any:
-    from ratchet.policies.sb3_import import read_sb3
+    from ratchet.policies.sb3.importer import read_sb3
 
     return read_sb3(Path(path))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ratchet.policies.networks import network_for
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.rollout.episode import Episode, Origin
 from ratchet.rollout.trajectory import EpisodeRecord
 

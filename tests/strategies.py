@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ratchet.policies.policy import Policy
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent.sequences import Sequences
 from ratchet.policies.spec import (
     ActionSpec,
     ObservationSpec,

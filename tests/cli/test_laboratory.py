@@ -10,8 +10,8 @@ import pytest
 from journeys import SMALL_WORDS, ledger_of, rows
 from ratchet.ledger import queries
 from ratchet.policies.checkpoint import publish, read_checkpoint
-from ratchet.policies.interventions import Intervention, intervene
 from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent.interventions import Intervention, intervene
 from ratchet.recipes.presets import PRESETS
 from ratchet.rollout.fit import recurrent_spec_for
 from ratchet.tasks.cartpole import cartpole_modes

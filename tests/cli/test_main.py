@@ -25,7 +25,7 @@ from ratchet.cli.main import app
 from ratchet.ledger.index import index_schema
 from ratchet.policies.checkpoint import follow, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
-from ratchet.policies.sb3_export import write_sb3
+from ratchet.policies.sb3.exporter import write_sb3
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import TRAINING_DOMAIN
 from ratchet.tasks.cartpole import CartPoleTask, cartpole_modes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ratchet.evaluation.play import agreement, play
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.resolve import load_player
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import report_seeds

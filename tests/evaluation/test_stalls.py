@@ -13,7 +13,7 @@ from ratchet.errors import InputError
 from ratchet.evaluation.play import agreement, play
 from ratchet.evaluation.stalls import StallBreaker, check_patience
 from ratchet.policies.actor import Actor
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.resolve import Player, load_player
 from ratchet.rollout.agents import TaskTeacher, agent_for
 from ratchet.rollout.fit import spec_for

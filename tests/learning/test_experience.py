@@ -9,8 +9,8 @@ from ratchet.learning.experience import Estimator, experience_of, explained_vari
 from ratchet.policies.network import CompiledNetwork
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_actor import GateNoise, RecurrentActor
+from ratchet.policies.recurrent.actor import GateNoise, RecurrentActor
+from ratchet.policies.recurrent.network import RecurrentNetwork
 from ratchet.policies.sparse import WIDE, SparseRows
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import spec_for

@@ -13,8 +13,8 @@ from ratchet.learning.ppo import _differentiate
 from ratchet.learning.trainer import Budget, Trainer, TrainingPlan
 from ratchet.policies.checkpoint import publish, read_checkpoint, read_training_state
 from ratchet.policies.initial import new_policy
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_torch import TorchRecurrentNetwork
+from ratchet.policies.recurrent.network import RecurrentNetwork
+from ratchet.policies.recurrent.torch_network import TorchRecurrentNetwork
 from ratchet.policies.scopes import ADAPTER
 from ratchet.rollout.fit import spec_for
 from ratchet.tasks.cartpole import cartpole_modes

@@ -9,16 +9,16 @@ import torch
 from ratchet.entities import Entities, EntitySet, Pair, Single
 from ratchet.errors import PolicyError, TaskError
 from ratchet.policies.checkpoint import publish, read_checkpoint
-from ratchet.policies.entity_actor import EntityActor
-from ratchet.policies.entity_network import EntityNetwork
-from ratchet.policies.entity_rows import Finder
+from ratchet.policies.entities.actor import EntityActor
+from ratchet.policies.entities.network import EntityNetwork
+from ratchet.policies.entities.rows import Finder
 from ratchet.policies.initial import new_policy
 from ratchet.policies.low_rank import LowRankNetwork
 from ratchet.policies.network import Beside
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
-from ratchet.policies.sb3_export import write_sb3
+from ratchet.policies.recurrent.actor import actor_for
+from ratchet.policies.sb3.exporter import write_sb3
 from ratchet.policies.scopes import scope_counts, scope_tensors
 from ratchet.policies.sparse import SparseRows
 from ratchet.policies.spec import ActionSpec, EntitySpec, ObservationSpec, read_spec

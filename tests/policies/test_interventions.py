@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratchet.errors import PolicyError
-from ratchet.policies.interventions import (
+from ratchet.policies.recurrent.actor import RecurrentActor
+from ratchet.policies.recurrent.interventions import (
     Intervention,
     bank_of,
     biased,
@@ -16,7 +17,6 @@ from ratchet.policies.interventions import (
     intervene,
     parse_intervention,
 )
-from ratchet.policies.recurrent_actor import RecurrentActor
 from strategies import discrete_spec, random_policy, recurrent_spec, seeds
 
 ROWS = 40

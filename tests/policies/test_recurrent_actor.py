@@ -11,9 +11,9 @@ from scipy.stats import chisquare, kstest
 
 from ratchet.errors import PolicyError
 from ratchet.policies.actor import Actor
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent.actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
+from ratchet.policies.recurrent.network import RecurrentNetwork
+from ratchet.policies.recurrent.sequences import Sequences
 from strategies import box_spec, discrete_spec, random_policy, recurrent_spec, seeds
 
 EVERYTHING = GateNoise(gumbel=True, slot_dropout=0.3, specialists=(0.0, 0.2, 0.4))

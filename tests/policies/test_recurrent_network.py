@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ratchet.errors import PolicyError
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_torch import TorchRecurrentNetwork
-from ratchet.policies.sequences import cut_rows
+from ratchet.policies.recurrent.network import RecurrentNetwork
+from ratchet.policies.recurrent.sequences import cut_rows
+from ratchet.policies.recurrent.torch_network import TorchRecurrentNetwork
 from strategies import box_spec, discrete_spec, random_policy, random_sequences, recurrent_spec
 
 CASES = {

@@ -9,7 +9,7 @@ from ratchet.errors import PolicyError
 from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.initial import new_policy
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent import RecurrentNetwork
+from ratchet.policies.recurrent.network import RecurrentNetwork
 from ratchet.policies.spec import ActionSpec, ObservationSpec, RecurrentSpec, read_spec
 from strategies import box_spec, discrete_spec, random_policy, random_sequences, recurrent_spec
 

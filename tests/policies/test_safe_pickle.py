@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ratchet.errors import PolicyError
 from ratchet.policies.normalizer import Normalizer
-from ratchet.policies.safe_pickle import read_vecnormalize
+from ratchet.policies.sb3.safe_pickle import read_vecnormalize
 
 DATA = Path(__file__).resolve().parents[2] / "../shared/data/sb3"
 pytestmark = [
@@ -213,7 +213,7 @@ def test_a_refusal_changes_nothing_for_the_next_file(tmp_path):
 def test_a_missing_or_endless_file_is_refused(tmp_path, monkeypatch):
     with pytest.raises(PolicyError, match=r"none\.pkl cannot be read"):
         read_vecnormalize(tmp_path / "none.pkl")
-    monkeypatch.setattr("ratchet.policies.safe_pickle.SIZE_LIMIT", 100)
+    monkeypatch.setattr("ratchet.policies.sb3.safe_pickle.SIZE_LIMIT", 100)
     with pytest.raises(PolicyError, match="larger than 100 bytes"):
         read(dump(), tmp_path)
 

@@ -15,8 +15,8 @@ from policies import zips
 from ratchet.errors import PolicyError
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
-from ratchet.policies.sb3_export import write_sb3
-from ratchet.policies.sb3_import import read_sb3
+from ratchet.policies.sb3.exporter import write_sb3
+from ratchet.policies.sb3.importer import read_sb3
 from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 
 pytestmark = [
@@ -177,7 +177,7 @@ def test_it_is_written_without_the_library(tmp_path):
         f"sys.path[:0] = {sys.path!r}\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from ratchet.policies.sb3_export import write_sb3\n"
+        "from ratchet.policies.sb3.exporter import write_sb3\n"
         "from ratchet.policies.policy import Policy\n"
         "from ratchet.policies.normalizer import Normalizer\n"
         "from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec\n"

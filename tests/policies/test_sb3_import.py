@@ -15,7 +15,7 @@ import torch
 
 from policies import zips
 from ratchet.errors import PolicyError
-from ratchet.policies.sb3_import import read_sb3
+from ratchet.policies.sb3.importer import read_sb3
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -169,7 +169,7 @@ def test_code_in_the_normaliser_is_refused(cartpole, tmp_path):
 
 def test_the_library_is_not_imported():
     program = (
-        "import sys, ratchet.policies.sb3_import, ratchet.policies.sb3_export;"
+        "import sys, ratchet.policies.sb3.importer, ratchet.policies.sb3.exporter;"
         "print([name for name in sys.modules if name.startswith(('stable_baselines3', 'sb3_'))])"
     )
     done = subprocess.run(
@@ -330,7 +330,7 @@ def test_damaged_files_are_refused_in_one_sentence(cartpole, tmp_path, monkeypat
     ):
         with pytest.raises(PolicyError, match=words):
             read_sb3(zips.rewrite(cartpole, tmp_path / "bad.zip", **members))
-    monkeypatch.setattr("ratchet.policies.sb3_archive.UNPACKED_LIMIT", 200_000)
+    monkeypatch.setattr("ratchet.policies.sb3.archive.UNPACKED_LIMIT", 200_000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data", b" " * 1_000_000)
     with pytest.raises(PolicyError, match="unpacks to 1000000 bytes"):
@@ -382,7 +382,7 @@ def test_a_missing_normaliser_is_said(cartpole, tmp_path):
 
 
 def test_bounds_of_a_long_box_come_from_its_short_print(cartpole):
-    from ratchet.policies.sb3_spaces import bounds
+    from ratchet.policies.sb3.spaces import bounds
 
     box = {**BOX, "_shape": [2000], "low": "[-1. -1. ... -1.]", "low_repr": "-1.0"}
     assert bounds(box, "low") == (-1.0,) * 2000

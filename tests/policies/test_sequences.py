@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.sequences import cut_rows
+from ratchet.policies.recurrent.network import RecurrentNetwork
+from ratchet.policies.recurrent.sequences import cut_rows
 from strategies import random_policy, random_sequences, recurrent_spec
 
 ASTRAL = recurrent_spec(slots=3)

@@ -15,7 +15,7 @@ from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.learning.trainer import Budget, TrainingPlan
 from ratchet.ledger import queries
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.adaptations import train_by
 from ratchet.recipes.adapting import METHODS, Adaptation, adapt, method_config
 from ratchet.recipes.presets import PRESETS

@@ -9,7 +9,7 @@ import journeys
 from journeys import Stop, ledger_of
 from ratchet.ledger import queries
 from ratchet.policies.checkpoint import read_checkpoint
-from ratchet.policies.interventions import every_intervention, intervene
+from ratchet.policies.recurrent.interventions import every_intervention, intervene
 from ratchet.recipes import laboratory
 from ratchet.recipes.reporting import report_run
 from ratchet.recipes.schema import read_recipe

@@ -10,7 +10,7 @@ from policies import zips
 from ratchet.errors import PolicyError
 from ratchet.policies.checkpoint import point, publish
 from ratchet.policies.initial import new_policy
-from ratchet.policies.sb3_export import write_sb3
+from ratchet.policies.sb3.exporter import write_sb3
 from ratchet.recipes.resolve import check_usable, load_player, load_policy
 from ratchet.rollout.fit import check_fit, spec_for
 from ratchet.tasks.cartpole import cartpole_modes

@@ -10,7 +10,7 @@ from environments import counted, seeds_seen
 from ratchet.errors import PolicyError, TaskError
 from ratchet.policies.actor import Actor
 from ratchet.policies.initial import new_policy
-from ratchet.policies.recurrent_actor import GateNoise, RecurrentActor
+from ratchet.policies.recurrent.actor import GateNoise, RecurrentActor
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import spec_for
 from ratchet.seeding import TRAINING_DOMAIN

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ratchet.policies.recurrent_actor import GateNoise, RecurrentActor, actor_for
+from ratchet.policies.recurrent.actor import GateNoise, RecurrentActor, actor_for
 from ratchet.rollout.collector import Collector
 from ratchet.rollout.fit import spec_for
 from ratchet.rollout.trajectory import joined

@@ -11,7 +11,7 @@ from ratchet.errors import CorruptError, LedgerError, TaskError
 from ratchet.ledger.lock import RunLock
 from ratchet.policies.actor import Actor
 from ratchet.policies.initial import new_policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.rollout.demonstrations import (
     SETTINGS,
     episode_path,

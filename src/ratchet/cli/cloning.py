@@ -48,7 +48,7 @@ def clone(
 ) -> None:
     """Clone a teacher into a new policy by supervised learning from its games."""
     from ratchet.errors import TaskError
-    from ratchet.policies.recurrent_actor import actor_for
+    from ratchet.policies.recurrent.actor import actor_for
     from ratchet.recipes.cloning import CloningPlan, clone_teacher, new_clone
     from ratchet.recipes.demonstrations import find_demonstrations
     from ratchet.recipes.reporting import report_run

@@ -133,7 +133,7 @@ def import_(
 ) -> None:
     """Turn another library's file into a checkpoint or demonstrations, without running anything in it."""
     from ratchet.policies.checkpoint import publish
-    from ratchet.policies.sb3_import import read_sb3
+    from ratchet.policies.sb3.importer import read_sb3
 
     _check_kind(kind, task)
     if kind == "minari":
@@ -163,7 +163,7 @@ def export(
     as_json: options.Json = False,
 ) -> None:
     """Write a policy, or demonstrations, as a file that another library opens."""
-    from ratchet.policies.sb3_export import write_sb3
+    from ratchet.policies.sb3.exporter import write_sb3
     from ratchet.recipes.resolve import load_policy
 
     _check_kind(kind, task)

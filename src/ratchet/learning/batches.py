@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import GateNoise
-from ratchet.policies.sequences import Sequences, cut_rows
+from ratchet.policies.recurrent.actor import GateNoise
+from ratchet.policies.recurrent.sequences import Sequences, cut_rows
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.trajectory import Trajectory
 from ratchet.seeding import derive

@@ -23,7 +23,7 @@ from ratchet.learning.batches import (
 from ratchet.learning.config import PPOConfig
 from ratchet.policies.network import Network
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise
+from ratchet.policies.recurrent.actor import NO_NOISE, GateNoise
 from ratchet.policies.sparse import compact, joined
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.episode import Episode

@@ -20,7 +20,7 @@ from ratchet.learning.experience import Estimator
 from ratchet.learning.ppo import PolicyLossHead
 from ratchet.policies.network import Network
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.rollout.collector import Collector
 from ratchet.tasks.task import Task
 

@@ -26,7 +26,7 @@ from ratchet.learning.config import RoutingConfig
 from ratchet.policies.initial import orthogonal
 from ratchet.policies.kernels import RELU
 from ratchet.policies.network import RoutingHead, Trunk
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent.sequences import Sequences
 
 FloatArray = NDArray[np.float32]
 

@@ -34,8 +34,8 @@ from ratchet.policies.checkpoint import TrainingState
 from ratchet.policies.low_rank import LowRankNetwork, is_adapter, scope_layers
 from ratchet.policies.network import CompiledNetwork, Network, SequenceNetwork
 from ratchet.policies.policy import Policy, digest
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
+from ratchet.policies.recurrent.actor import NO_NOISE, GateNoise, RecurrentActor, actor_for
+from ratchet.policies.recurrent.network import RecurrentNetwork
 from ratchet.policies.scopes import scope_tensors
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.rollout.collector import Collector
@@ -512,7 +512,7 @@ def _network(policy: Policy, device: str) -> Network:
         return RecurrentNetwork(policy) if recurrent else CompiledNetwork(policy)
     # PyTorch loads for a second.
     if recurrent:
-        from ratchet.policies.recurrent_torch import TorchRecurrentNetwork  # noqa: PLC0415
+        from ratchet.policies.recurrent.torch_network import TorchRecurrentNetwork  # noqa: PLC0415
 
         return TorchRecurrentNetwork(policy, device)
     from ratchet.policies.mlp import TorchNetwork  # noqa: PLC0415

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ratchet.errors import PolicyError
-from ratchet.policies.entity_network import EntityNetwork
+from ratchet.policies.entities.network import EntityNetwork
 from ratchet.policies.network import CompiledNetwork, Network
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent import RecurrentNetwork
+from ratchet.policies.recurrent.network import RecurrentNetwork
 from ratchet.policies.spec import EntitySpec, RecurrentSpec
 
 
@@ -32,7 +32,7 @@ def network_for(policy: Policy, device: str = "cpu") -> Network:
         return RecurrentNetwork(policy) if recurrent else CompiledNetwork(policy)
     # PyTorch loads for a second.
     if recurrent:
-        from ratchet.policies.recurrent_torch import TorchRecurrentNetwork  # noqa: PLC0415
+        from ratchet.policies.recurrent.torch_network import TorchRecurrentNetwork  # noqa: PLC0415
 
         return TorchRecurrentNetwork(policy, device)
     from ratchet.policies.mlp import TorchNetwork  # noqa: PLC0415

@@ -29,10 +29,10 @@ from ratchet.learning.anchors import parse_anchor
 from ratchet.learning.config import PPOConfig, SafetyConfig
 from ratchet.learning.slot_search import candidates, successive_halving
 from ratchet.learning.trainer import Budget, Trainer, TrainingPlan, Update
-from ratchet.policies.interventions import bank_of, biased
 from ratchet.policies.low_rank import adapter_parameters, is_adapter, rank_for, scope_layers
 from ratchet.policies.policy import Policy, digest
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
+from ratchet.policies.recurrent.interventions import bank_of, biased
 from ratchet.policies.scopes import scope_tensors
 from ratchet.recipes.settings import ppo_config
 from ratchet.rollout.trajectory import EpisodeRecord

@@ -21,7 +21,7 @@ from ratchet.evaluation.play import agreement
 from ratchet.learning.trainer import TrainingPlan
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.adaptations import train_by
 from ratchet.recipes.adapting import Adaptation
 from ratchet.recipes.resolve import Player

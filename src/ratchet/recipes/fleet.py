@@ -25,7 +25,7 @@ from ratchet.learning.fleet_update import FleetSpent, FleetUpdate
 from ratchet.ledger import queries
 from ratchet.policies.checkpoint import follow, point, publish, read_checkpoint
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.fleet_job import FleetJob, FleetOutcome, FleetView
 from ratchet.recipes.resolve import Player
 from ratchet.recipes.session import Session

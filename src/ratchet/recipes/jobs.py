@@ -26,9 +26,9 @@ from ratchet.evaluation.slot_usage import slot_usage
 from ratchet.learning.config import PPOConfig
 from ratchet.learning.trainer import Budget, Spent, Trainer, TrainingPlan, Update
 from ratchet.policies.checkpoint import read_checkpoint
-from ratchet.policies.interventions import Intervention, intervene
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import RecurrentActor, actor_for
+from ratchet.policies.recurrent.actor import RecurrentActor, actor_for
+from ratchet.policies.recurrent.interventions import Intervention, intervene
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.recipes.adapting import Adaptation, Adapted, adapt
 from ratchet.recipes.presets import find_preset

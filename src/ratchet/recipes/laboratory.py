@@ -12,8 +12,8 @@ from typing import Any
 
 from ratchet.errors import RecipeError
 from ratchet.ledger import queries
-from ratchet.policies.interventions import every_intervention
 from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent.interventions import every_intervention
 from ratchet.policies.spec import RecurrentSpec
 from ratchet.recipes.adaptations import record_adaptation
 from ratchet.recipes.adapting import Adapted

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ratchet.errors import PolicyError
 from ratchet.evaluation.pawl import PawlSettings
 from ratchet.learning.config import CloningConfig, FleetConfig
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.cloning import DEMONSTRATIONS, CloningPlan, clone_teacher, new_clone
 from ratchet.recipes.comparing import (
     check_metric,

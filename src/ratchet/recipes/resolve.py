@@ -14,9 +14,9 @@ from ratchet.errors import PolicyError
 from ratchet.policies import kernels
 from ratchet.policies.actor import Choice
 from ratchet.policies.checkpoint import follow, is_checkpoint, read_checkpoint
-from ratchet.policies.interventions import intervene, parse_intervention
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
+from ratchet.policies.recurrent.interventions import intervene, parse_intervention
 from ratchet.rollout.agents import TaskTeacher, Who
 from ratchet.rollout.fit import check_fit
 from ratchet.tasks.task import Task
@@ -110,7 +110,7 @@ def load_policy(text: str, root: Path) -> Policy:
     if not path.exists() and path.suffix != ".zip" and text and (root / text).is_dir():
         path = root / text
     if path.suffix == ".zip":
-        from ratchet.policies.sb3_import import read_sb3  # noqa: PLC0415 - loads PyTorch
+        from ratchet.policies.sb3.importer import read_sb3  # noqa: PLC0415 - loads PyTorch
 
         return read_sb3(path)
     if path.is_dir():

@@ -9,8 +9,8 @@ from fleets import policy_for
 from ratchet.errors import TaskError
 from ratchet.policies.initial import new_policy
 from ratchet.policies.network import CompiledNetwork
-from ratchet.policies.recurrent import RecurrentNetwork
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
+from ratchet.policies.recurrent.network import RecurrentNetwork
 from ratchet.rollout.fit import recurrent_spec_for
 from ratchet.rollout.fleet.black_box import BlackBox, read_black_box
 from ratchet.rollout.fleet.player import Player, action_layout

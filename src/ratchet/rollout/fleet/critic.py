@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ratchet.policies.network import Network
 from ratchet.policies.networks import network_for
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import RecurrentActor
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent.actor import RecurrentActor
+from ratchet.policies.recurrent.sequences import Sequences
 from ratchet.policies.spec import RecurrentSpec
 
 FloatArray = NDArray[np.float32]

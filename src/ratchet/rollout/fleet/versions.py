@@ -8,7 +8,7 @@ import time
 from ratchet.errors import PolicyError
 from ratchet.policies.actor import Chooser
 from ratchet.policies.policy import Policy
-from ratchet.policies.recurrent_actor import actor_for
+from ratchet.policies.recurrent.actor import actor_for
 from ratchet.rollout.fit import check_fit
 from ratchet.rollout.fleet.critic import Critic
 from ratchet.rollout.publication import Publication

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError
-from ratchet.policies import entity_kernels as kernels
-from ratchet.policies.entity_rows import Found
+from ratchet.policies.entities import kernels
+from ratchet.policies.entities.rows import Found
 from ratchet.policies.policy import Policy
 from ratchet.policies.sparse import Rows
 from ratchet.policies.spec import EntitySpec

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ratchet.policies import kernels
 from ratchet.policies.actor import Choice, FloatArray, choose_categorical, transposed
-from ratchet.policies.entity_rows import Finder
-from ratchet.policies.entity_tower import (
+from ratchet.policies.entities.rows import Finder
+from ratchet.policies.entities.tower import (
     REST,
     Layers,
     Tower,

@@ -15,7 +15,7 @@ from torch.nn import functional
 from ratchet.errors import PolicyError
 from ratchet.policies.network import FloatArray, Layout, PolicyHead, RoutingHead, ValueHead
 from ratchet.policies.policy import Policy
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent.sequences import Sequences
 from ratchet.policies.spec import RecurrentSpec
 
 _Tensors = dict[str, torch.Tensor]

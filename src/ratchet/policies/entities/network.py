@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ratchet.policies import entity_kernels, kernels
+from ratchet.policies import kernels
 from ratchet.policies.actor import critic_tensors
-from ratchet.policies.entity_rows import Finder, Found
-from ratchet.policies.entity_tower import (
+from ratchet.policies.entities import kernels as entity_kernels
+from ratchet.policies.entities.rows import Finder, Found
+from ratchet.policies.entities.tower import (
     REST,
     Normed,
     Tower,

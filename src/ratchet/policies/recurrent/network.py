@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ratchet.policies import kernels, recurrent_kernels
+from ratchet.policies import kernels
 from ratchet.policies.network import (
     FloatArray,
     Layout,
@@ -21,7 +21,8 @@ from ratchet.policies.network import (
     ValueHead,
 )
 from ratchet.policies.policy import Policy
-from ratchet.policies.sequences import Sequences
+from ratchet.policies.recurrent import kernels as recurrent_kernels
+from ratchet.policies.recurrent.sequences import Sequences
 from ratchet.policies.spec import RecurrentSpec
 
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)

@@ -16,9 +16,9 @@ from typing import Any, Literal, cast
 from ratchet.errors import PolicyError
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy, Tensors
-from ratchet.policies.safe_pickle import read_vecnormalize
-from ratchet.policies.sb3_archive import read_archive, unpack_tensors
-from ratchet.policies.sb3_spaces import action_spec, observation_spec, printed_space
+from ratchet.policies.sb3.archive import read_archive, unpack_tensors
+from ratchet.policies.sb3.safe_pickle import read_vecnormalize
+from ratchet.policies.sb3.spaces import action_spec, observation_spec, printed_space
 from ratchet.policies.spec import (
     ActionSpec,
     Activation,

@@ -25,8 +25,8 @@ from ratchet.errors import PolicyError
 from ratchet.policies.durable import create_file, write_failure
 from ratchet.policies.normalizer import Normalizer
 from ratchet.policies.policy import Policy
-from ratchet.policies.sb3_import import HYPERPARAMETERS
-from ratchet.policies.sb3_spaces import bounds
+from ratchet.policies.sb3.importer import HYPERPARAMETERS
+from ratchet.policies.sb3.spaces import bounds
 from ratchet.policies.spec import ActionSpec, ObservationSpec, PolicySpec
 
 VERSION = "2.3.0"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ratchet.policies import kernels, recurrent_kernels
+from ratchet.policies import kernels
 from ratchet.policies.actor import (
     Actor,
     Choice,
@@ -21,8 +21,9 @@ from ratchet.policies.actor import (
     choose_gaussian,
     transposed,
 )
-from ratchet.policies.entity_actor import EntityActor
+from ratchet.policies.entities.actor import EntityActor
 from ratchet.policies.policy import Policy
+from ratchet.policies.recurrent import kernels as recurrent_kernels
 from ratchet.policies.spec import ActionSpec, EntitySpec, RecurrentSpec
 
 _NO_ROWS = np.empty((0, 0), dtype=np.float32)
