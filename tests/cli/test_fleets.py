@@ -224,6 +224,21 @@ def test_what_a_fleet_refuses(cloned, flown, refuses, tmp_path):
     assert "exists" in said
 
 
+def test_a_spool_of_another_run_is_not_learned_from(cloned, flown, ratchet, tmp_path):
+    root = tmp_path / "runs"
+    shutil.copytree(flown, root)
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root]
+    assert command(*words, "--episodes", 8, "--name", "two") == 0
+    before = count(root, "fleet_updates")
+    shutil.rmtree(root / "fleet" / "spool")
+    shutil.copytree(root / "two" / "spool", root / "fleet" / "spool")
+    more = [*words, "--episodes", 140, "--name", "fleet", "--resume", "--json"]
+    status, said, _ = ratchet(*more)
+    assert status == 2
+    assert "is of another run or task" in said["error"]
+    assert count(root, "fleet_updates") == before
+
+
 def test_demonstrations_of_another_task_are_no_anchor(cloned, refuses, tmp_path):
     other = new_policy(spec_for(cartpole_modes()), 0)
     publish(other, tmp_path / "other")

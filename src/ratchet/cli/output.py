@@ -76,8 +76,9 @@ class Watcher:
             self._bars.start()
 
     def note(self, text: str) -> None:
-        """Say a sentence above the bars."""
-        self._bars.console.print(text, style="dim", markup=False)
+        """Say a sentence above the bars; in a log it is one line."""
+        console = self._bars.console
+        console.print(text, style="dim", markup=False, soft_wrap=not console.is_terminal)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
+from statistics import fmean
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -24,6 +25,8 @@ from ratchet.rollout.spool import Counts
 _BARS = "▁▂▃▄▅▆▇█"
 _LINE_SECONDS = 10.0
 _CURVE = 48
+_RECENT = 16
+"""Updates whose mean return a line states: of a few games alone it says nothing."""
 
 
 @contextmanager
@@ -172,6 +175,6 @@ def one_line(view: FleetView) -> str:
     refused = view.counts.stale + view.counts.corrupt + view.counts.foreign if view.counts else 0
     return (
         f"{text}; update {update.number}, {view.spent.episodes:,} episodes, "
-        f"{view.spent.transitions:,} transitions, return {view.returns[-1]:.2f}, "
+        f"{view.spent.transitions:,} transitions, return {fmean(view.returns[-_RECENT:]):.2f}, "
         f"KL {update.update_kl:.4f}, lag ≤ {lag}, {refused} refused; {left(view)}"
     )

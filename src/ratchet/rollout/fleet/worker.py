@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import math
 import os
 import signal
 import sys
@@ -45,6 +46,8 @@ EXCEPTION, REFUSED = 1, 2
 
 _PAUSE = 0.01
 _STATE_SECONDS = 1.0
+_RATE_SECONDS = 10.0
+"""Over about so long the rate of steps is a mean: a worker plays by turns, and waits for room."""
 
 
 class Worker:
@@ -91,6 +94,7 @@ class Worker:
         self._outbox = Outbox(self._writer, self._written, plan.environments)
         self._stop = False
         self._shown = (time.monotonic(), self._beat.counts[Count.STEPS])
+        self._rate = 0.0
 
     def stop(self) -> None:
         """Make `work` end at the next step."""
@@ -187,12 +191,14 @@ class Worker:
         self._held.close()
 
     def _show(self, phase: Phase) -> None:
-        """Write the state for people; the rate is that since the last time."""
+        """Write the state for people; the rate is a mean in which what is long ago counts less and less."""
         counts, now = self._beat.counts, time.monotonic()
         since, steps = self._shown
-        rate = (counts[Count.STEPS] - steps) / max(now - since, 1e-9)
+        passed = max(now - since, 1e-9)
+        newest = (counts[Count.STEPS] - steps) / passed
+        self._rate += (1 - math.exp(-passed / _RATE_SECONDS)) * (newest - self._rate)
         self._shown = (now, counts[Count.STEPS])
-        self._beat.rate(rate)
+        self._beat.rate(self._rate)
         said: dict[str, Any] = {
             "name": self._name,
             "pid": os.getpid(),
@@ -203,7 +209,7 @@ class Worker:
             "discarded": counts[Count.DISCARDED],
             "playing": self._beat.in_progress,
             "steps": counts[Count.STEPS],
-            "steps_per_second": round(rate, 1),
+            "steps_per_second": round(self._rate, 1),
             "trouble": self._outbox.trouble,
         }
         show(self._home / STATE, said)
