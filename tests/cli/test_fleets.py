@@ -1,5 +1,6 @@
 """Cloning and fleets from the command line: the whole journey, going on with it, and what is refused."""
 
+import csv
 import json
 import shutil
 import signal
@@ -11,13 +12,14 @@ import pytest
 
 import journeys
 from journeys import command, count
-from ratchet.ledger import queries
+from ratchet.ledger import queries, streams
 from ratchet.policies.checkpoint import follow, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
 from ratchet.recipes import fleet
 from ratchet.rollout.fit import spec_for
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
+from ratchet.seeding import selection_seeds
 from ratchet.tasks.cartpole import cartpole_modes
 from ratchet.tasks.registry import find_task
 
@@ -90,8 +92,18 @@ def test_a_fleet_spends_whole_batches_and_its_books_add_up(flown):
         played = queries.training_episodes(ledger, training.id)
         assert len(played.seeds) == 64
         assert int(played.lengths.sum()) == training.environment_steps
+        # Every episode says who played it: a version that there was, and that is a policy.
+        rows = list(streams.each_training_episode(ledger, training.id))
+        assert all(0 <= row.version < row.update_number for row in rows)
+        lags = {each["update_number"]: each["lag_most"] for each in more}
+        for number, most in lags.items():
+            batch = [row for row in rows if row.update_number == number]
+            assert max(number - 1 - row.version for row in batch) == most
         verdicts = queries.verdicts(ledger, "fleet")
         assert {each.target for each in verdicts} == {"update 4", "update 8"}
+    with (flown / "fleet" / "training_stats.csv").open() as lines:
+        written = list(csv.DictReader(lines))
+    assert [int(line["version"]) for line in written] == [row.version for row in rows]
     latest = read_checkpoint(follow(flown / "fleet", "latest"))
     assert latest.id == training.result_policy
     assert latest.record["source"] == "fleet"
@@ -163,6 +175,62 @@ def test_what_the_pawl_takes_is_the_best_for_good(cloned, tmp_path, ratchet, mon
     assert read_checkpoint(follow(root / "one", "best")).id == best.id
 
 
+def test_what_the_pawl_took_becomes_the_best_after_a_kill_in_between(
+    cloned, tmp_path, ratchet, monkeypatch
+):
+    def judge(*arguments):
+        return replace(really(*arguments), accepted=True)
+
+    def die(directory, name, *rest, **more):
+        if name == "best" and (directory / "best.json").exists():
+            raise KeyboardInterrupt
+        move(directory, name, *rest, **more)
+
+    really, move = fleet.judge, fleet.point
+    monkeypatch.setattr(fleet, "judge", judge)
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    words += ["--episodes", 32, "--json"]
+    with monkeypatch.context() as patch:
+        patch.setattr(fleet, "point", die)
+        assert ratchet(*words)[0] == 130
+    start = read_checkpoint(follow(root / "one", "best"))
+    with journeys.ledger_of(root) as ledger:
+        (verdict,) = queries.verdicts(ledger, "one")
+        taken = queries.fleet_updates(ledger, verdict.training_id)[-1]["policy_id"]
+    assert verdict.accepted
+    assert start.id != taken
+    status, said, _ = ratchet(*words, "--resume")
+    assert (status, said["promotions"], said["best_id"]) == (0, 1, taken)
+    assert read_checkpoint(follow(root / "one", "best")).id == taken
+
+
+def test_seeds_that_have_chosen_are_named_where_they_report(flown, ratchet, tmp_path):
+    best, seeds = f"{flown / 'fleet'}@best", tmp_path / "seeds.txt"
+    words = ["evaluate", best, TASK, "--root", flown, "--seed-file", seeds]
+    seeds.write_text("\n".join(map(str, [*selection_seeds(3), 17])))
+    assert "3 of these seeds decided in run 'fleet' whether" in ratchet(*words)[2]
+    seeds.write_text("17\n18\n")
+    assert "decided" not in ratchet(*words)[2]
+
+
+def test_a_checkpoint_that_cannot_be_gone_on_from_leaves_the_books_as_they_are(
+    cloned, flown, tmp_path, ratchet
+):
+    root = tmp_path / "runs"
+    shutil.copytree(flown, root)
+    for policy in (root / "fleet" / "checkpoints" / "fleet").glob("update-*/policy.json"):
+        policy.write_text("{")
+    before = journeys.only_training(root, "fleet")
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--resume"]
+    status, said, _ = ratchet(*words, "--name", "fleet", "--episodes", 640, "--json")
+    assert status == 2
+    assert "whole" in said["error"]
+    after = journeys.only_training(root, "fleet")
+    assert (after.updates, after.episodes) == (before.updates, before.episodes) == (8, 64)
+    assert after.environment_steps == before.environment_steps
+
+
 def test_the_books_can_be_read_from_another_terminal(flown, ratchet):
     status, said, _ = ratchet("fleet", "status", flown / "fleet", "--json")
     assert status == 0
@@ -218,6 +286,7 @@ def test_what_a_fleet_refuses(cloned, flown, refuses, tmp_path):
     assert "line 3" in said
     said = refuses("fleet", TASK, "--policy", best, "--set", "learning_rat=1e-4", *runs)
     assert "'learning_rate'" in said
+    assert "finite" in refuses("fleet", TASK, "--policy", best, "--minutes", "inf", *runs)
     assert "no" in refuses("fleet", "status", "nothing", *runs)
     # Another task's games, and a run that there is already.
     said = refuses("fleet", TASK, "--policy", best, "--root", flown, "--name", "fleet", where=flown)

@@ -161,6 +161,18 @@ def test_the_guard_stops_an_update_before_it_goes_on_too_far():
     assert learned.metrics.minibatches < 4 * 6
 
 
+def test_an_update_that_was_stopped_before_its_first_step_says_why():
+    policy = random_policy(discrete_spec(3, 4), 1)
+    learner = EpisodeLearner(policy, FleetConfig(**(BOLD | {"target_kl": 0.03})), seed=0)
+    # Played by quite another policy, which is what a lag may come to.
+    other = random_policy(discrete_spec(3, 4), 2)
+    learned = learner.learn(1, [played(other, k) for k in range(8)], [4] * 8)
+    assert (learned.metrics.minibatches, learned.metrics.stopped_by_kl) == (0, True)
+    assert learned.metrics.approx_kl > 0.03
+    for name, tensor in learner.tensors().items():
+        np.testing.assert_array_equal(tensor, policy.tensors[name])
+
+
 def test_what_cannot_be_trained_or_tuned_is_refused():
     with pytest.raises(PolicyError, match="remember nothing, and this one is of kind 'recurrent'"):
         EpisodeLearner(random_policy(recurrent_spec()), FleetConfig(), seed=0)

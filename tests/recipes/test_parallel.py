@@ -32,7 +32,7 @@ def test_the_first_is_as_the_write_up_has_it():
         "learning_rate": 3e-5, "n_epochs": 4, "clip_range": 0.15, "target_kl": 0.03,
         "ent_coef": 0.001, "anchor": 0.10,
     }  # fmt: skip
-    assert (recipe.demonstrations, recipe.minutes, recipe.promote_every) == (400, 60, 250)
+    assert (recipe.demonstrations, recipe.minutes, recipe.promote_every) == (400, 45, 250)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,13 @@ def test_the_first_is_as_the_write_up_has_it():
         ("fleet.lerning_rate=1", "did you mean 'learning_rate'"),
         ("cloning.patience=0", "patience is 0"),
         ("episodes=7", "less than one update's batch of 8"),
+        ("minutes=inf", "finite"),
+        ("workers=0", "workers"),
+        ("fleet.learning_rate=3e-4", "learning_rate"),
+        ("fleet.anchor=0.5", "anchor"),
+        ("modes=['a0', 'a0']", "a0"),
+        ("modes=['a0', 'a1']", "of one mode, or of all"),
+        ("network='cnn'", "there is no network 'cnn'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(setting, said):

@@ -33,7 +33,7 @@ EVALUATED = "environments:Counting"
 SEEDS = 4000
 BATCH = 8
 WORKERS = 3
-NAME, JUDGE = "fleet", "judge"
+NAME = "fleet"
 TESTS = Path(__file__).resolve().parents[1]
 DISK_BYTES = 400 << 20
 
@@ -71,6 +71,7 @@ class Storm:
         self.clock = self.home / "clock"
         self.clock.write_text("0")
         self.fleet = self.judge = None
+        self.judges = ["judge-1"]
         self.started = 0
 
     def blow(self):
@@ -181,12 +182,20 @@ class Storm:
             again = ["--resume"] if self._begun(NAME) else []
             self.fleet = self._start(*self._fleet_words(*again))
 
-    def _see_to_judge(self):
-        if self.judge is None or (self._over(self.judge, "evaluation") and self.judge.returncode):
-            again = ["--resume"] if self._begun(JUDGE) else []
-            self.judge = self._start(
-                "evaluate", self.policy, EVALUATED, "--seeds", SEEDS, "--name", JUDGE, *again
-            )
+    def _see_to_judge(self, *, another=True):
+        """Go on with an evaluation that was broken off; begin the next where one is over."""
+        if self.judge is not None:
+            if not self._over(self.judge, "evaluation"):
+                return
+            if self.judge.returncode == 0:
+                if not another:
+                    return
+                self.judges.append(f"judge-{len(self.judges) + 1}")
+        name = self.judges[-1]
+        again = ["--resume"] if self._begun(name) else []
+        self.judge = self._start(
+            "evaluate", self.policy, EVALUATED, "--seeds", SEEDS, "--name", name, *again
+        )
 
     def _over(self, process, what):
         if process.poll() is None:
@@ -207,10 +216,10 @@ class Storm:
         last.wait(timeout=300)
         if last.returncode:
             self.wrong.append(f"the last fleet ended with {last.returncode}: {_said(last)}")
-        self._see_to_judge()
+        self._see_to_judge(another=False)
         while self.judge.poll() is None or self.judge.returncode:
             self.judge.wait(timeout=300)
-            self._see_to_judge()
+            self._see_to_judge(another=False)
 
     def _begun(self, name):
         with contextlib.suppress(sqlite3.Error):
@@ -311,8 +320,10 @@ class Storm:
             (training,) = queries.trainings(ledger, NAME)
             updates = queries.updates(ledger, training.id)["update_number"]
             played = queries.training_episodes(ledger, training.id)
-            (evaluation,) = queries.evaluations(ledger, JUDGE)
-            judged = queries.episodes(ledger, evaluation.id)
+            found = [one for name in self.judges for one in queries.evaluations(ledger, name)]
+            judged = [
+                sorted(row.seed for row in queries.episodes(ledger, one.id)) for one in found
+            ]
         learned = len(played.seeds)
         checks = {
             "episodes missing from the spool": (counts.missing, 0),
@@ -321,8 +332,8 @@ class Storm:
             "different episodes in the ledger": (len(set(played.seeds.tolist())), learned),
             "learned in whole batches": (training.episodes, BATCH * training.updates),
             "updates in the ledger": (len(updates), training.updates),
-            "evaluated seeds": (sorted(row.seed for row in judged), list(range(SEEDS))),
-            "status of the evaluation": (evaluation.status, "finished"),
+            "evaluated seeds": (judged, [list(range(SEEDS))] * len(self.judges)),
+            "status of the evaluations": ({one.status for one in found}, {"finished"}),
             "status of the training": (training.status, "finished"),
             "episodes that workers have put in": (
                 sum(worker.episodes for worker in workers), counts.collected,
@@ -354,7 +365,7 @@ class Storm:
             "updates": training.updates,
             "episodes": training.episodes,
             "discarded": sum(worker.discarded for worker in workers),
-            "evaluated": len(judged),
+            "evaluations": len(judged),
             "torn": torn,
             "full disk": self.disk is not None,
             "wrong": wrong,
@@ -384,8 +395,8 @@ def page(figures, *, seed, seconds, origin):
     kept = not figures["wrong"]
     return f"""# Reliability
 
-`make soak` let a storm come down on a fleet of {WORKERS} workers and on an evaluation of {SEEDS:,} seeds for
-{seconds / 60:.0f} minutes (seed {seed}; `SOAK_SEED` and `SOAK_MINUTES` choose others), and wrote this page. Processes
+`make soak` let a storm come down on a fleet of {WORKERS} workers and on evaluations of {SEEDS:,} seeds, one after
+the other, for {seconds / 60:.0f} minutes (seed {seed}; `SOAK_SEED` and `SOAK_MINUTES` choose others), and wrote this page. Processes
 were started again as a person would, with `--resume`.{disk}
 
 **{figures["faults"]} faults, {figures["jumps"]} jumps of the clock not counted; {"everything that is promised held" if kept else "NOT everything that is promised held"}.**
@@ -410,7 +421,7 @@ What was left:
 - the trainer: {figures["updates"]:,} updates from {figures["episodes"]:,} episodes, each learned from once;
 - {figures["discarded"]:,} episodes were cut by crashes, and counted;
 - {figures["torn"]} torn checkpoints;
-- the evaluation: {figures["evaluated"]:,} seeds, each once.
+- {figures["evaluations"]:,} evaluations, all of them of all seeds, each once.
 
 {"" if kept else "What did not hold: " + "; ".join(figures["wrong"])}
 

@@ -52,7 +52,7 @@ def clone(
     from ratchet.recipes.cloning import CloningPlan, clone_teacher, new_clone
     from ratchet.recipes.demonstrations import find_demonstrations
     from ratchet.recipes.reporting import report_run
-    from ratchet.recipes.resolve import load_policy
+    from ratchet.recipes.resolve import check_usable, load_policy
     from ratchet.recipes.schema import parse_setting
     from ratchet.recipes.session import open_session, run_name
     from ratchet.recipes.settings import cloning_config
@@ -76,6 +76,7 @@ def clone(
         chosen_mode, episodes = who.settings.mode, len(who.seeds)
     elif who not in played.teachers:
         policy = load_policy(who, root)
+        check_usable(policy)
         check_fit(policy.spec, played)
         who = actor_for(policy)
     games = episodes or 400

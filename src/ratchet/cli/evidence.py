@@ -190,6 +190,7 @@ class _Pair:
 def _playing(asked: _Asked, check: Callable[[Task], object] = lambda _: None) -> Iterator[_Found]:
     """Open the run of an evaluation, once nothing of what is asked for is refused."""
     from ratchet.errors import RecipeError, SeedError
+    from ratchet.ledger import queries
     from ratchet.recipes.comparing import evaluate_players
     from ratchet.recipes.resolve import load_player
     from ratchet.recipes.seed_lists import read_seed_list
@@ -238,6 +239,13 @@ def _playing(asked: _Asked, check: Callable[[Task], object] = lambda _: None) ->
             progress=watcher,
         ) as session,
     ):
+        for player in players:
+            looked = queries.chosen_on(session.ledger, player.who.id, seeds.seeds)
+            if looked is not None:
+                session.progress.note(
+                    f"{looked[1]:,} of these seeds decided in run {looked[0]!r} whether {player.label} "
+                    "is its best: what is found on them flatters it; evaluate on others"
+                )
         yield _Found(
             session=session,
             task=task,

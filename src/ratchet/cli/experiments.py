@@ -74,13 +74,13 @@ def _run(
     from ratchet.recipes.study import Study
 
     read = read_recipe(recipe, settings or [], quick=quick)
+    if workers is not None and isinstance(read, parallel.ParallelRecipe):
+        read = read_recipe(recipe, [*(settings or []), f"workers={workers}"], quick=quick)
     prepared: laboratory.PreparedStudy | parallel.PreparedLoop | sb3_finetuning.Prepared
     if isinstance(read, Study):
         processes = (os.cpu_count() or 1) if workers is None else workers
         prepared = laboratory.prepare_study(read, read_claims(read), processes)
     elif isinstance(read, parallel.ParallelRecipe):
-        if workers is not None:
-            read = read.model_copy(update={"workers": workers})
         prepared = parallel.prepare_loop(read, read_claims(read))
     else:
         prepared = sb3_finetuning.prepare(read, root)

@@ -114,7 +114,7 @@ def fleet(
         task=played,
         policy=start,
         config=fleet_config({"lagged": lag, **given}),
-        demonstrations=_demonstrations(demonstrations, policy, start, played, root),
+        demonstrations=_demonstrations(demonstrations, policy, start, played, mode, root),
         workers=workers,
         budget=FleetBudget(episodes=episodes, seconds=None if minutes is None else 60 * minutes),
         validation=(
@@ -287,10 +287,10 @@ def _run_directory(text: str, root: Path) -> Path:
 
 
 def _demonstrations(
-    given: str | None, text: str, policy: Policy, task: Task, root: Path
+    given: str | None, text: str, policy: Policy, task: Task, mode: str | None, root: Path
 ) -> Demonstrations | None:
     """Return the demonstrations of the anchor: those named, else those that the policy was cloned from."""
-    from ratchet.recipes.demonstrations import find_demonstrations
+    from ratchet.recipes.demonstrations import anchor_demonstrations
 
     if given is None:
         run = text.rpartition("@")[0] or text
@@ -306,4 +306,4 @@ def _demonstrations(
             )
             return None
         given = str(directory)
-    return find_demonstrations(given, task, None, root).demonstrations(task)
+    return anchor_demonstrations(given, task, mode, root).demonstrations(task)

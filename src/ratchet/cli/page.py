@@ -157,7 +157,10 @@ def left(view: FleetView) -> str:
     if budget.seconds is not None:
         parts.append(f"{max(budget.seconds - view.seconds, 0) / 60:.1f} min left")
     if budget.episodes is not None:
-        parts.append(f"{max(budget.episodes - view.spent.episodes, 0):,} episodes left")
+        rest = max(budget.episodes - view.spent.episodes, 0)
+        parts.append(f"{rest:,} episodes left")
+        if view.spent.episodes:
+            parts.append(f"about {view.seconds * rest / view.spent.episodes / 60:.1f} min")
     if budget.seconds is None and budget.episodes is None:
         parts.append("until Ctrl-C")
     return ", ".join(parts)

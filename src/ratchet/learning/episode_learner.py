@@ -53,6 +53,21 @@ class Coefficients(NamedTuple):
         )
 
 
+def first_coefficients(config: FleetConfig, *, anchored: bool) -> Coefficients:
+    """Return what the first update is made with.
+
+    Raises
+    ------
+    RecipeError
+        If one that is tuned begins outside its bounds.
+
+    """
+    first = Coefficients(config.learning_rate, config.ent_coef, config.anchor if anchored else 0.0)
+    if config.tuned:
+        first.tuning()
+    return first
+
+
 class Learned(NamedTuple):
     """What an update came to.
 
@@ -142,13 +157,7 @@ class EpisodeLearner:
                 size=config.anchor_batch,
                 smoothing=config.anchor_smoothing,
             )
-        self.coefficients = Coefficients(
-            config.learning_rate,
-            config.ent_coef,
-            0.0 if self._anchor is None else config.anchor,
-        )
-        if config.tuned:
-            self.coefficients.tuning()
+        self.coefficients = first_coefficients(config, anchored=self._anchor is not None)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Return the policy's tensors as they are now."""

@@ -161,6 +161,8 @@ class FleetTrainer:
                     self._kind,
                     update=self.number,
                     learned=self._names,
+                    # The oldest checkpoint that a damaged run may have to go back to.
+                    keep=self.config.keep_checkpoints,
                 )
             )
             self._publish_start()
@@ -213,21 +215,22 @@ class FleetTrainer:
         seconds.learning = time.perf_counter() - began
         self.number, self._names = number, tuple(one.name for one in batch)
         before = self.spent
-        self.spent = before.plus(
-            updates=1,
-            episodes=len(batch),
-            transitions=sum(len(one.episode) for one in batch),
-            seconds=self.seconds - before.seconds,
-            **vars(seconds),
-        )
-        policy = self.policy()
-        self._last = self._record(policy, batch, learned, tuned, seconds)
-        began = time.perf_counter()
         try:
+            self.spent = before.plus(
+                updates=1,
+                episodes=len(batch),
+                transitions=sum(len(one.episode) for one in batch),
+                seconds=self.seconds - before.seconds,
+                **vars(seconds),
+            )
+            policy = self.policy()
+            self._last = self._record(policy, batch, learned, tuned, seconds)
+            began = time.perf_counter()
             self._commit(policy)
         except BaseException:
-            # Not that it has not happened, but that nobody can say so yet.
-            self.spent = before
+            # The update has happened if its checkpoint stands, whatever broke in after that.
+            if not self.checkpoints.place(number).is_dir():
+                self.spent = before
             raise
         self.spent = self.spent.plus(publishing=time.perf_counter() - began)
         self._observe(self._last)

@@ -105,6 +105,11 @@ class FleetUpdate:
     learn_seconds: float
 
     @property
+    def versions(self) -> tuple[int, ...]:
+        """Which version played each of the batch's episodes; the newest was of the number before this one."""
+        return tuple(self.number - 1 - lag for lag in self.lags)
+
+    @property
     def mean_lag(self) -> float:
         """The mean lag of the batch's episodes."""
         return sum(self.lags) / len(self.lags)

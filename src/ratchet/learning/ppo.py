@@ -179,6 +179,9 @@ def ppo_update(
                 and policy.approx_kl > config.target_kl
             ):
                 stopped = True
+                if not count:
+                    # No step was made: what is told is why.
+                    sums[0], sums[2:] = squared_error, policy
                 break
             if pull is not None:
                 apart = network.parameters - pull.start

@@ -8,6 +8,7 @@ unless the caller asks for what there is.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from ratchet.ledger.values import encode
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -200,6 +201,21 @@ def evaluations(ledger: Store, run_id: str) -> list[Evaluation]:
     """Return a run's evaluations in the order in which they were begun."""
     found = ledger.rows(_EVALUATIONS + "WHERE run_id = ? ORDER BY id", (run_id,))
     return [Evaluation(**_record(row)) for row in found]
+
+
+def chosen_on(ledger: Store, policy_id: str, seeds: Iterable[int]) -> tuple[str, int] | None:
+    """Return a run whose pawl looked at the policy on some of these seeds, and on how many; None if none did."""
+    found = ledger.rows(
+        "SELECT DISTINCT evaluations.run_id, seed FROM evaluations "
+        "JOIN trainings ON trainings.run_id = evaluations.run_id "
+        "JOIN verdicts ON verdicts.training_id = trainings.id "
+        "JOIN episodes ON episodes.evaluation_id = evaluations.id "
+        "WHERE policy_id = ? AND label IN ('best', 'candidate') ORDER BY 1",
+        (policy_id,),
+    )
+    wanted = set(seeds)
+    shared = Counter(row["run_id"] for row in found if row["seed"] in wanted)
+    return next(iter(shared.items()), None)
 
 
 def find_evaluation(

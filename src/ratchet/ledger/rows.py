@@ -43,6 +43,10 @@ class TrainingEpisodeRow(NamedTuple):
     length: int
     metrics: Mapping[str, Any] = {}
     parts: Sequence[Mapping[str, Any]] = ()
+    version: int | None = None
+    """Of a fleet's episode: the version that played it, published by the update of that number."""
+    update_number: int | None = None
+    """Of a fleet's episode, as it is read: the update that learned from it."""
 
 
 @dataclass(frozen=True)

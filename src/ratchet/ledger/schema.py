@@ -24,6 +24,7 @@ MIGRATIONS: tuple[str, ...] = (
     "schema_003.sql",
     "schema_004.sql",
     "schema_005.sql",
+    "schema_006.sql",
 )
 """Scripts in order; the n-th brings a file from version n-1 to n."""
 

@@ -103,8 +103,8 @@ VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (training_id, update_number) DO NOTHING
 
 ADD_TRAINING_EPISODE = """
 INSERT INTO training_episodes (training_id, attempt, worker, episode, seed, mode, return, length,
-                               metrics_json, update_number)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               metrics_json, version, update_number)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (training_id, attempt, worker, episode) DO NOTHING
 """
 

@@ -40,6 +40,8 @@ def each_training_episode(ledger: Store, training_id: int) -> Iterator[TrainingE
             episode_return=row["return"],
             length=row["length"],
             metrics=json.loads(row["metrics_json"]),
+            version=row["version"],
+            update_number=row["update_number"],
         )
 
 

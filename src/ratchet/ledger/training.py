@@ -299,6 +299,7 @@ class TrainingWriter(Store):
                         float(row.episode_return),
                         whole(row.length),
                         encode(row.metrics),
+                        row.version,
                         update_number,
                     )
                     for key, row in zip(keys, rows, strict=True)

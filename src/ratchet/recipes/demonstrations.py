@@ -27,6 +27,25 @@ def find_demonstrations(text: str, task: Task, mode: str | None, root: Path) -> 
     return minari_source(text, task, mode)
 
 
+def anchor_demonstrations(
+    text: str, task: Task, mode: str | None, root: Path
+) -> DemonstrationSource:
+    """Return the demonstrations that a policy is to be held to, whatever their mode.
+
+    They may show what is not to be forgotten. `mode` is that of a dataset that does not know its own.
+
+    Raises
+    ------
+    TaskError
+        If there are none, or they do not fit the task.
+
+    """
+    directory = _own(text, root)
+    if directory is not None:
+        return directory_source(directory, task)
+    return minari_source(text, task, mode)
+
+
 def own_demonstrations(text: str, task: Task, root: Path) -> DemonstrationSource:
     """Return the demonstrations of a directory, or of a run.
 

@@ -116,6 +116,7 @@ class Fleet:
         )
         write_plan(directory, job.plan)
         self._identity = self._open_books()
+        self._promotions = sum(one.accepted for one in self._verdicts())
         if self._is_done():
             return self._done()
         if not (directory / "best.json").exists():
@@ -155,7 +156,9 @@ class Fleet:
             status = "interrupted"
             raise
         finally:
-            self._close_books(trainer, status)
+            # A trainer that could not be entered does not know what was spent; the ledger does.
+            if self._trainer is not None:
+                self._close_books(trainer, status)
         return FleetOutcome(
             policy=policy,
             checkpoint=path,
@@ -186,11 +189,19 @@ class Fleet:
         return bool(every) and episodes // every > (episodes - batch) // every
 
     def _is_judged(self) -> bool:
-        """Return whether the pawl has looked at the last update: a crash may have come between."""
+        """Return whether the pawl has looked at the last update, and what it said has been done.
+
+        A crash may have come before or between; judged again, on the games that the ledger holds, it says the same.
+        """
         assert self._last is not None
-        verdicts = queries.verdicts(self._session.ledger, self._session.name)
         target = f"update {self._last.number}"
-        return any(one.training_id == self._identity and one.target == target for one in verdicts)
+        looks = [one for one in self._verdicts() if one.target == target]
+        return any(not one.accepted or self._best().id == self._last.policy for one in looks)
+
+    def _verdicts(self) -> list[Any]:
+        """Return what the pawl has said of this fleet."""
+        verdicts = queries.verdicts(self._session.ledger, self._session.name)
+        return [one for one in verdicts if one.training_id == self._identity]
 
     def _is_spent(self) -> bool:
         """Return whether the budget is spent, and note why."""
@@ -287,7 +298,9 @@ class Fleet:
                 learn_seconds=update.learn_seconds,
             )
             ledger.add_training_episodes(
-                self._identity, training_rows(update.episodes), update_number=update.number
+                self._identity,
+                training_rows(update.episodes, update.versions),
+                update_number=update.number,
             )
             # One that is killed must still say what it spent.
             self._total(spent, "running")
@@ -326,7 +339,7 @@ class Fleet:
                 environment_steps=self._spent.transitions,
             )
             point(session.directory, "best", path)
-            self._promotions += 1
+            self._promotions = sum(one.accepted for one in self._verdicts())
         word = "accepted" if verdict.accepted else "rejected"
         session.progress.note(f"update {number}: {word} as best: {verdict.reason}")
 
@@ -362,11 +375,6 @@ class Fleet:
             config=job.config.model_dump(),
         )
         self._before = queries.training(session.ledger, identity)
-        self._promotions = sum(
-            verdict.accepted
-            for verdict in queries.verdicts(session.ledger, session.name)
-            if verdict.training_id == identity
-        )
         return identity
 
     def _close_books(self, trainer: FleetTrainer, status: str) -> None:

@@ -35,8 +35,10 @@ class FleetBudget:
         """Refuse a budget in which nothing can be learned."""
         for name in ("episodes", "seconds"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BudgetError(f"a budget of {value} {name} is none; it must be above 0")
+            if value is not None and not 0 < value < math.inf:
+                raise BudgetError(
+                    f"a budget of {value} {name} is none; it must be above 0, and finite"
+                )
 
     def stated(self) -> tuple[int, str]:
         """Return it as the ledger states it: a number, and of what."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ratchet.errors import PolicyError
+from ratchet.errors import PolicyError, RecipeError
 from ratchet.evaluation.pawl import PawlSettings
 from ratchet.learning.config import CloningConfig, FleetConfig
+from ratchet.learning.episode_learner import first_coefficients
 from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.cloning import DEMONSTRATIONS, CloningPlan, clone_teacher, new_clone
 from ratchet.recipes.comparing import (
@@ -121,12 +123,22 @@ def prepare_loop(recipe: ParallelRecipe, claims: list[dict[str, Any]]) -> Prepar
         known = ", ".join(task.teachers) or "none"
         raise PolicyError(f"task {task.name!r} has no teacher {recipe.teacher!r}; it has {known}")
     check_metric(task, recipe.metric)
-    FleetBudget(episodes=recipe.episodes).updates(recipe.batch)
+    _budget(recipe).updates(recipe.batch)
+    fleet = fleet_config(recipe.fleet)
+    modes = recipe.modes or task.played_modes
+    _plan(recipe, task, modes, recipe.recipe)
+    if 1 < len(modes) < len(task.modes):
+        raise RecipeError(
+            f"modes names {len(modes)} of the {len(task.modes)} that {task.name!r} has; a teacher's games are of "
+            "one mode, or of all"
+        )
+    new_clone(task, recipe.network, recipe.seed)
+    first_coefficients(fleet, anchored=recipe.anchored)
     return PreparedLoop(
         recipe=recipe,
         task=task,
         cloning=cloning_config(recipe.cloning),
-        fleet=fleet_config(recipe.fleet),
+        fleet=fleet,
         report=_seeds(recipe.evaluation, task, recipe.first, "report", report_seeds),
         validation=_seeds(recipe.validation, task, recipe.first, "validation", selection_seeds),
         claims=claims,
@@ -158,16 +170,7 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
     _evaluate(session, prepared, players)
     directory = session.directory / DEMONSTRATIONS
     job = FleetJob(
-        plan=FleetPlan(
-            run=session.name,
-            task=recipe.task,
-            modes=tuple(prepared.modes),
-            seed=recipe.seed,
-            environments=recipe.environments,
-            batch=recipe.batch,
-            max_lag=recipe.max_lag,
-            masked=has_masks(task),
-        ),
+        plan=_plan(recipe, task, prepared.modes, session.name),
         task=task,
         policy=cloned.policy,
         config=prepared.fleet,
@@ -177,10 +180,7 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
             else None
         ),
         workers=recipe.workers,
-        budget=FleetBudget(
-            episodes=recipe.episodes,
-            seconds=None if recipe.minutes is None else 60 * recipe.minutes,
-        ),
+        budget=_budget(recipe),
         validation=prepared.validation,
         promote_every=recipe.promote_every,
         metric=recipe.metric,
@@ -197,6 +197,24 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
             before, after, task, prepared.report, deterministic=True, metric=recipe.metric
         )
         record_comparison(session, task, before, after, comparison)
+
+
+def _plan(recipe: ParallelRecipe, task: Task, modes: Sequence[str], run: str) -> FleetPlan:
+    return FleetPlan(
+        run=run,
+        task=recipe.task,
+        modes=tuple(modes),
+        seed=recipe.seed,
+        environments=recipe.environments,
+        batch=recipe.batch,
+        max_lag=recipe.max_lag,
+        masked=has_masks(task),
+    )
+
+
+def _budget(recipe: ParallelRecipe) -> FleetBudget:
+    minutes = recipe.minutes
+    return FleetBudget(episodes=recipe.episodes, seconds=None if minutes is None else 60 * minutes)
 
 
 def _evaluate(session: Session, prepared: PreparedLoop, players: list[Player]) -> Any:

@@ -88,8 +88,10 @@ def episode_rows(episodes: Sequence[Episode]) -> list[EpisodeRow]:
     ]
 
 
-def training_rows(episodes: Sequence[EpisodeRecord]) -> list[TrainingEpisodeRow]:
-    """Return training's episodes as the ledger's rows."""
+def training_rows(
+    episodes: Sequence[EpisodeRecord], versions: Sequence[int | None] | None = None
+) -> list[TrainingEpisodeRow]:
+    """Return training's episodes as the ledger's rows, with the versions of a fleet that played them."""
     return [
         TrainingEpisodeRow(
             attempt=e.attempt,
@@ -101,8 +103,9 @@ def training_rows(episodes: Sequence[EpisodeRecord]) -> list[TrainingEpisodeRow]
             length=e.length,
             metrics=e.metrics,
             parts=e.parts,
+            version=version,
         )
-        for e in episodes
+        for e, version in zip(episodes, versions or [None] * len(episodes), strict=True)
     ]
 
 
