@@ -321,9 +321,7 @@ class Storm:
             updates = queries.updates(ledger, training.id)["update_number"]
             played = queries.training_episodes(ledger, training.id)
             found = [one for name in self.judges for one in queries.evaluations(ledger, name)]
-            judged = [
-                sorted(row.seed for row in queries.episodes(ledger, one.id)) for one in found
-            ]
+            judged = [sorted(row.seed for row in queries.episodes(ledger, one.id)) for one in found]
         learned = len(played.seeds)
         checks = {
             "episodes missing from the spool": (counts.missing, 0),
