@@ -14,7 +14,7 @@ from ratchet.ledger import Ledger
 from ratchet.report import render_html, render_markdown
 from ratchet.report.claims import judge, own_interval, read_claims
 from ratchet.report.document import Bullets, Callout, Heading, Text
-from ratchet.report.loop import curves, is_loop, loop_document, loop_summary
+from ratchet.report.loop import curves, is_loop, loop_document, loop_summary, promotions
 from ratchet.report.loop.claimed import KINDS
 from ratchet.report.loop.outcomes import fights, outcomes
 from ratchet.report.publish import report_data
@@ -192,6 +192,17 @@ def test_the_pawls_verdicts_and_what_best_is(written, data, document):
     assert rows[1]["difference"] == pytest.approx(2.0)
     assert "It took 1 of 2." in prose(document)
     assert "promotions.svg" in data["figures"]
+
+
+def test_of_very_many_looks_the_table_has_what_matters(tmp_path, monkeypatch):
+    monkeypatch.setattr(promotions, "_MANY", 1)
+    monkeypatch.setattr(promotions, "_LAST", 1)
+    written = loops.loop_run(tmp_path / "l.sqlite")
+    document = loop_document(written.ledger, written.run)
+    rows = report_data(document)["tables"]["promotions"]
+    assert [(row["update"], row["verdict"]) for row in rows] == [(4, "accepted")]
+    assert "It took 1 of 2." in prose(document)
+    assert "the last 1; the ledger" in prose(document)
 
 
 def test_the_checkpoint_that_the_pawl_took_is_named_where_it_is_evaluated(tmp_path):

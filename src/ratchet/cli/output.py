@@ -48,16 +48,16 @@ class Watcher:
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage of `total` units."""
-        if self._stage is not None:
-            self._bars.remove_task(self._stage)
+        self._leave_stage()
         self._stage = self._bars.add_task(escape(name), total=total)
         self._name, self._total, self._done = name, total, 0
         self._began = self._said = time.monotonic()
 
     def advance(self, amount: int) -> None:
         """Say that `amount` more units are done."""
-        if self._stage is not None:
-            self._bars.advance(self._stage, amount)
+        if self._stage is None:
+            return
+        self._bars.advance(self._stage, amount)
         self._done += amount
         now = time.monotonic()
         if not self._bars.console.is_terminal and now - self._said >= _LINE_SECONDS:
@@ -69,11 +69,17 @@ class Watcher:
     @contextmanager
     def giving_way(self) -> Iterator[None]:
         """Leave the terminal to another live display for a while; notes are still printed."""
+        self._leave_stage()
         self._bars.stop()
         try:
             yield
         finally:
             self._bars.start()
+
+    def _leave_stage(self) -> None:
+        if self._stage is not None:
+            self._bars.remove_task(self._stage)
+            self._stage = None
 
     def note(self, text: str) -> None:
         """Say a sentence above the bars; in a log it is one line."""

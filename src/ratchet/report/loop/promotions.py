@@ -25,11 +25,20 @@ _COLUMNS = (
 )
 
 
+_MANY = 24
+"""From more looks on, the table has those that took something and the last `_LAST` alone."""
+_LAST = 5
+
+
 def promotions(evidence: LoopEvidence) -> list[Block]:
     """Return the section, or nothing where the pawl has not looked."""
     if not evidence.looks:
         return []
     taken = sum(look.verdict.accepted for look in evidence.looks)
+    shown = evidence.looks
+    if len(shown) > _MANY:
+        last = shown[-_LAST:]
+        shown = tuple(look for look in shown if look.verdict.accepted or look in last)
     seeds = evidence.on("validation")
     pawl = evidence.recipe.get("pawl") or {}
     where = f" on the {count(seeds[0].episodes)} seeds of `{seeds[0].seed_set}`" if seeds else ""
@@ -39,10 +48,14 @@ def promotions(evidence: LoopEvidence) -> list[Block]:
         f"at {percent(pawl.get('confidence'))} confidence is above zero. It took {count(taken)} of "
         f"{count(len(evidence.looks))}. Nothing is reported on these seeds."
     )
+    if len(shown) < len(evidence.looks):
+        text += (
+            f" The table has those and the last {_LAST}; the ledger and the figure above have all."
+        )
     return [
         Heading("Promotions"),
         Text(text),
-        Table("promotions", _COLUMNS, tuple(map(_row, evidence.looks))),
+        Table("promotions", _COLUMNS, tuple(map(_row, shown))),
     ]
 
 

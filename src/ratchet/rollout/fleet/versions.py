@@ -33,16 +33,12 @@ class Versions:
         self._publication, self._task = publication, task
         self.current: Version | None = None
         """The one that episodes begin with."""
-        self.newest = -1
-        """The number of the newest that is published, as far as is known."""
         self._refused: dict[int, float] = {}
         """When, on the monotonic clock, versions that could not be loaded may be tried again."""
 
     def look(self) -> bool:
         """Look what is published; return whether there is something newer than `current` to load."""
-        ids = self._publication.ids()
-        self.newest = max(ids, default=-1)
-        return bool(self._loadable(ids))
+        return bool(self._loadable(self._publication.ids()))
 
     def load(self) -> bool:
         """Take the newest that can be loaded and is newer than `current`; return whether there was one.

@@ -169,8 +169,9 @@ class Worker:
 
     def _written(self, episode: Episode) -> None:
         """Note that an episode is in the spool; in the thread that writes."""
-        counts = self._beat.counts
-        late = max(self._versions.newest - episode.origin.version, 0)
+        counts, played = self._beat.counts, episode.origin.version
+        # Looked up now: the version that the next episode begins with may be known much later.
+        late = max(self._publication.ids(), default=played) - played
         counts[Count.LAG_SUM] += late
         counts[Count.LAG_MOST] = max(counts[Count.LAG_MOST], late)
         counts[Count.FINISHED] += 1
