@@ -355,7 +355,7 @@ def test_a_spool_of_another_run_is_refused(root, tmp_path):
         lambda: SpoolWriter(root, other),
         lambda: create_spool(root, other),
     ):
-        with pytest.raises(SpoolError, match="its run is 'second', not 'first'"):
+        with pytest.raises(SpoolError, match="its run is 'first', not 'second'"):
             use()
     with Spool(root, KIND):
         pass  # the refused one has given its lock back

@@ -206,7 +206,7 @@ def evaluations(ledger: Store, run_id: str) -> list[Evaluation]:
 def chosen_on(ledger: Store, policy_id: str, seeds: Iterable[int]) -> tuple[str, int] | None:
     """Return a run whose pawl looked at the policy on some of these seeds, and on how many; None if none did."""
     found = ledger.rows(
-        "SELECT DISTINCT evaluations.run_id, seed FROM evaluations "
+        "SELECT DISTINCT evaluations.run_id, episodes.seed AS seed FROM evaluations "
         "JOIN trainings ON trainings.run_id = evaluations.run_id "
         "JOIN verdicts ON verdicts.training_id = trainings.id "
         "JOIN episodes ON episodes.evaluation_id = evaluations.id "

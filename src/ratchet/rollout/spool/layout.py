@@ -121,10 +121,10 @@ def create_spool(directory: Path, kind: EpisodeKind) -> None:
                 create_file(directory / _IDENTITY, strict_json(identity, _IDENTITY))
     except OSError as problem:
         raise unusable(problem, directory) from problem
-    difference = check_spool(directory).difference(kind)
+    difference = kind.difference(check_spool(directory))
     if difference is not None:
         raise SpoolError(
-            f"the spool {directory} is for other episodes than these: {difference}; "
+            f"the spool {directory} is of another run or task: {difference}; "
             "take the directory of this run, or a new one"
         )
 

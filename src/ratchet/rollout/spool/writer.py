@@ -51,7 +51,7 @@ class SpoolWriter:
 
     def __init__(self, directory: Path, kind: EpisodeKind) -> None:
         self._root = Path(directory)
-        difference = check_spool(self._root).difference(kind)
+        difference = kind.difference(check_spool(self._root))
         if difference is not None:
             raise SpoolError(f"the spool {directory} is of another run or task: {difference}")
         self._kind = kind
