@@ -44,7 +44,7 @@ from ratchet.rollout.spool import SpoolWriter
 EXCEPTION, REFUSED = 1, 2
 """Exit statuses beside 0."""
 
-_PAUSE = 0.01
+_PAUSE = 0.03
 _STATE_SECONDS = 1.0
 _RATE_SECONDS = 10.0
 """Over about so long the rate of steps is a mean: a worker plays by turns, and waits for room."""
