@@ -205,6 +205,22 @@ def test_what_the_pawl_took_becomes_the_best_after_a_kill_in_between(
     assert read_checkpoint(follow(root / "one", "best")).id == taken
 
 
+def test_a_simulator_that_raises_before_the_pawl_ends_a_look_and_not_the_fleet(
+    cloned, tmp_path, ratchet, monkeypatch
+):
+    def evaluate(*_, **__):
+        raise RuntimeError("the dragon has no name")
+
+    monkeypatch.setattr(fleet, "evaluate", evaluate)
+    root = tmp_path / "runs"
+    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    status, said, told = ratchet(*words, "--episodes", 64, "--json")
+    assert (status, said["updates"], said["promotions"]) == (0, 8, 0)
+    raised = "the pawl could not look, a simulator raised RuntimeError: the dragon has no name"
+    assert f"update 4: {raised}" in told
+    assert f"update 8: {raised}" in told
+
+
 def test_seeds_that_have_chosen_are_named_where_they_report(flown, ratchet, tmp_path):
     best, seeds = f"{flown / 'fleet'}@best", tmp_path / "seeds.txt"
     words = ["evaluate", best, TASK, "--root", flown, "--seed-file", seeds]
@@ -289,7 +305,10 @@ def test_what_a_fleet_refuses(cloned, flown, refuses, tmp_path):
     said = refuses("fleet", TASK, "--policy", best, "--set", "learning_rat=1e-4", *runs)
     assert "'learning_rate'" in said
     assert "finite" in refuses("fleet", TASK, "--policy", best, "--minutes", "inf", *runs)
-    assert "no" in refuses("fleet", "status", "nothing", *runs)
+    assert "there is no run 'nothing'" in refuses("fleet", "status", "nothing", *runs)
+    assert "has ended" in refuses("worker", "--join", flown / "fleet")
+    said = refuses("clone", "CartPole-v1", "--episodes", 4, *runs)
+    assert "task 'CartPole-v1' has no teacher 'heuristic'; it has none" in said
     # Another task's games, and a run that there is already.
     said = refuses("fleet", TASK, "--policy", best, "--root", flown, "--name", "fleet", where=flown)
     assert "exists" in said
@@ -307,6 +326,9 @@ def test_a_spool_of_another_run_is_not_learned_from(cloned, flown, ratchet, tmp_
     status, said, _ = ratchet(*more)
     assert status == 2
     assert "is of another run or task: its run is 'two', not 'fleet'" in said["error"]
+    status, said, _ = ratchet("fleet", "status", root / "fleet", "--json")
+    assert status == 2
+    assert "is of another run: its run is 'two', not 'fleet'" in said["error"]
     assert count(root, "fleet_updates") == before
 
 
@@ -364,6 +386,7 @@ def test_a_crash_is_played_again(tmp_path, ratchet, monkeypatch):
     status, said, _ = ratchet(*words, "--json")
     assert status == 1
     assert "all workers are down" in said["error"]
+    assert (tmp_path / "runs" / "one" / "report.html").is_file()
     record = tmp_path / "runs" / "one" / "crashes" / "00000001.json"
     status, said, _ = ratchet("replay", record, "--json")
     assert status == 0

@@ -35,7 +35,7 @@ def clone(
     network: Annotated[
         str | None, typer.Option(help="mlp or entities; the better one for the task if not given.")
     ] = None,
-    mode: options.Mode = None,
+    mode: options.PlayedMode = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value: a setting of the cloning.")
     ] = None,
@@ -52,7 +52,7 @@ def clone(
     from ratchet.recipes.cloning import CloningPlan, clone_teacher, new_clone
     from ratchet.recipes.demonstrations import find_demonstrations
     from ratchet.recipes.reporting import report_run
-    from ratchet.recipes.resolve import check_usable, load_policy
+    from ratchet.recipes.resolve import BUILT_IN, check_usable, load_policy
     from ratchet.recipes.schema import parse_setting
     from ratchet.recipes.session import open_session, run_name
     from ratchet.recipes.settings import cloning_config
@@ -75,6 +75,11 @@ def clone(
         who.demonstrations(played)  # so that nothing is begun with what cannot be learned from
         chosen_mode, episodes = who.settings.mode, len(who.seeds)
     elif who not in played.teachers:
+        if who in BUILT_IN:
+            known = ", ".join(played.teachers) or "none"
+            raise TaskError(
+                f"task {played.name!r} has no teacher {who!r}; it has {known}, and --teacher takes a policy, too"
+            )
         policy = load_policy(who, root)
         check_usable(policy)
         check_fit(policy.spec, played)

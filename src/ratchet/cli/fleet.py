@@ -11,7 +11,7 @@ import typer
 
 from ratchet.cli import options
 from ratchet.cli.output import emit, out, people, say, watching
-from ratchet.errors import PolicyError, RatchetError, RecipeError
+from ratchet.errors import InputError, PolicyError, RatchetError, RecipeError, SpoolError
 
 if TYPE_CHECKING:
     from ratchet.policies.policy import Policy
@@ -43,7 +43,7 @@ def fleet(
         int | None, typer.Option(min=1, help="Budget in episodes; whole batches are learned from.")
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Budget in minutes.")] = None,
-    mode: options.Mode = None,
+    mode: options.PlayedMode = None,
     lag: Annotated[
         str, typer.Option(help="What becomes of lagged episodes: reject or decouple.")
     ] = "reject",
@@ -141,8 +141,13 @@ def worker(
     """Join a fleet from another terminal, until that ends; Ctrl-C leaves it again."""
     from ratchet.rollout.fleet.restarts import Restarts
     from ratchet.rollout.fleet.supervisor import Supervisor
+    from ratchet.rollout.plan import read_plan
+    from ratchet.rollout.publication import Publication
 
     directory = _run_directory(join, root)
+    read_plan(directory)
+    if Publication(directory / "versions").finished:
+        raise RecipeError(f"the fleet {directory} has ended; a larger budget goes on with it")
     with Supervisor(
         directory, count, prefix="joined", restarts=Restarts(budget=restarts)
     ) as supervisor:
@@ -208,10 +213,11 @@ def _work(job: FleetJob, root: Path, *, resume: bool, as_json: bool) -> None:
             working = Fleet(session, job)
             with watcher.giving_way(), fleet_page(working.view):
                 outcome = working.run()
-    except KeyboardInterrupt:
-        # For many that is how it ends; there may be no run yet.
-        with contextlib.suppress(RatchetError):
-            report_run(root, chosen)
+    except BaseException as error:
+        # For many an interrupt is how it ends; of a refusal, and of a run that is not there yet, there is no report.
+        if not isinstance(error, InputError):
+            with contextlib.suppress(RatchetError):
+                report_run(root, chosen)
         raise
     report_run(root, chosen)
     report = str(root / chosen / "report.html")
@@ -259,11 +265,17 @@ def _status(run: str | None, root: Path, *, as_json: bool) -> None:
     from ratchet.rollout.plan import read_plan
     from ratchet.rollout.publication import Publication
     from ratchet.rollout.spool import read_counts
+    from ratchet.rollout.spool.layout import check_spool
 
     if run is None:
         raise RecipeError("`ratchet fleet status` needs a run, such as runs/fleet")
     directory = _run_directory(run, root)
     plan = read_plan(directory)
+    of = check_spool(directory / "spool").run
+    if of != plan.run:
+        raise SpoolError(
+            f"the spool {directory / 'spool'} is of another run: its run is {of!r}, not {plan.run!r}"
+        )
     counts, found = read_counts(directory / "spool"), read_workers(directory)
     newest = Publication(directory / "versions").newest()
     if as_json:
@@ -283,7 +295,10 @@ def _status(run: str | None, root: Path, *, as_json: bool) -> None:
 
 
 def _run_directory(text: str, root: Path) -> Path:
-    return Path(text) if Path(text).is_dir() else root / text
+    for directory in (Path(text), root / text):
+        if directory.is_dir():
+            return directory
+    raise RecipeError(f"there is no run {text!r}, neither here nor in {root}")
 
 
 def _demonstrations(

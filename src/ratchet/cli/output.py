@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ _LINE_SECONDS = 30.0
 class Watcher:
     """Shows a run's stages as bars that advance, and its notes as lines.
 
-    Where there is no terminal, a stage that takes long says now and then how far it is.
+    Where there is no terminal, `tell` says now and then how far a stage is that takes long.
     """
 
     def __init__(self, bars: Progress) -> None:
@@ -59,8 +60,11 @@ class Watcher:
             return
         self._bars.advance(self._stage, amount)
         self._done += amount
+
+    def tell(self) -> None:
+        """Say how far the stage is, if nothing was said of it for long."""
         now = time.monotonic()
-        if not self._bars.console.is_terminal and now - self._said >= _LINE_SECONDS:
+        if self._stage is not None and now - self._said >= _LINE_SECONDS:
             self._said = now
             self.note(
                 f"{self._name}: {self._done:,} of {self._total:,} after {now - self._began:.0f} s"
@@ -100,8 +104,22 @@ def watching() -> Iterator[Watcher]:
         transient=True,
         refresh_per_second=5,
     )
-    with bars:
-        yield Watcher(bars)
+    watcher, over = Watcher(bars), threading.Event()
+
+    def tell() -> None:
+        while not over.wait(1.0):
+            watcher.tell()
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    if not people.is_terminal:
+        teller.start()
+    try:
+        with bars:
+            yield watcher
+    finally:
+        over.set()
+        if teller.is_alive():
+            teller.join()
 
 
 def brief(value: Any, style: Any = "number") -> str:

@@ -179,5 +179,5 @@ def one_line(view: FleetView) -> str:
     return (
         f"{text}; update {update.number}, {view.spent.episodes:,} episodes, "
         f"{view.spent.transitions:,} transitions, return {fmean(view.returns[-_RECENT:]):.2f}, "
-        f"KL {update.update_kl:.4f}, lag ≤ {lag}, {refused} refused; {left(view)}"
+        f"KL {update.update_kl:.4f}, lag ≤ {lag}, {refused} refused; {left(view)}; {view.doing}"
     )

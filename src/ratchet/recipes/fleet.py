@@ -315,7 +315,15 @@ class Fleet:
         if not job.promote_every or best.id == policy.id or self._judged == number:
             return
         self._doing, self._judged = "the pawl looks", number
-        before, after = self._played("best", best), self._played("candidate", policy)
+        try:
+            before, after = self._played("best", best), self._played("candidate", policy)
+        except RatchetError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a simulator raises ends a look, not the fleet
+            session.progress.note(
+                f"update {number}: the pawl could not look, a simulator raised {type(error).__name__}: {error}"
+            )
+            return
         verdict = judge(
             {mode: after[mode] - before[mode] for mode in before},
             job.modes[0] if len(job.modes) == 1 else None,

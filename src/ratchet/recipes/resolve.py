@@ -104,7 +104,9 @@ def load_policy(text: str, root: Path) -> Policy:
     if at and not Path(text).exists():
         directory = Path(run) if Path(run).exists() else root / run
         if not directory.is_dir():
-            raise PolicyError(f"policy {text!r}: there is no run directory {directory}")
+            raise PolicyError(
+                f"policy {text!r}: there is no run directory {run}, neither here nor in {root}"
+            )
         return read_checkpoint(follow(directory, pointer))
     path = Path(text)
     if not path.exists() and path.suffix != ".zip" and text and (root / text).is_dir():

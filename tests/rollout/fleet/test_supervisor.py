@@ -93,10 +93,15 @@ def test_the_budget_of_a_cause_ends(tmp_path):
         (status,) = fleet.status()
     assert (status.state, status.alive, status.restarts) == ("down", False, 1)
     assert status.crashes == {"exception": 2}
-    assert "budget of restarts after exception is used up" in status.reason
+    assert "its restarts after exception are used up" in status.reason
     assert "RuntimeError: the licence has expired (00000002.json)" in status.reason
     assert (status.discarded, status.episodes) == (6, 0)
     assert [len(crash.episodes) for crash in crashes_of(tmp_path)] == [3, 3]
+    # A later attempt has a budget of its own, and counts all.
+    with Supervisor(tmp_path, 1, restarts=Restarts(budget=0)) as fleet:
+        assert fleet.wait(60.0)
+        (status,) = fleet.status()
+    assert (status.restarts, status.crashes) == (1, {"exception": 3})
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path):

@@ -141,7 +141,7 @@ def read_crash(path: Path) -> CrashRecord:
         raise LedgerError(f"{path} is not a crash record of a format that this version reads")
     try:
         if said.keys() != {each.name for each in fields(CrashRecord)}:
-            raise ValueError("its fields are others")  # noqa: TRY301
+            raise LedgerError(f"{path} is not a crash record: its fields are others")
         episodes = []
         for one in said["episodes"]:
             actions = np.array(one.pop("actions"), dtype=np.dtype(one.pop("dtype")))

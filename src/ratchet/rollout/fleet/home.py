@@ -92,6 +92,15 @@ def taken(home: Path) -> Iterator[None]:
         lock.release()
 
 
+def shown(path: Path) -> dict[str, Any]:
+    """Return what `show` has left there, or nothing; it is replaced in one step, so it is whole."""
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def show(path: Path, said: Mapping[str, Any]) -> None:
     """Replace a file that is for people, if that is possible now.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,8 +63,6 @@ class Account:
         self._restarts = restarts
         self._spent: list[tuple[float, Cause]] = []
         self._row = 0
-        self.crashes: Counter[Cause] = Counter()
-        """All of them, by cause."""
 
     def crashed(self, cause: Cause, now: float, *, finished_any: bool) -> float | None:
         """Return when the worker may start again, or None where the budget of the cause is used up.
@@ -73,7 +70,6 @@ class Account:
         `finished_any` says whether it had finished an episode since it was started.
         """
         given = self._restarts
-        self.crashes[cause] += 1
         self._row = 0 if finished_any else self._row
         self._spent = [one for one in self._spent if now - one[0] < given.window_seconds]
         if sum(each == cause for _, each in self._spent) >= given.budget:

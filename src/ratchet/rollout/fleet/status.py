@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from ratchet.rollout.fleet.home import (
     SUPERVISION,
     VERSIONS,
     is_taken,
+    shown,
     worker_home,
     worker_names,
 )
@@ -112,7 +112,7 @@ def read_workers(run: Path) -> list[WorkerStatus]:
 def _status(run: Path, name: str, newest: int | None) -> WorkerStatus:
     home = worker_home(run, name)
     alive = is_taken(home)
-    supervision = _said(home / SUPERVISION)
+    supervision = shown(home / SUPERVISION)
     told = supervision.get("state")
     if told not in _LASTING and not is_taken(home / SUPERVISED):
         told = None  # by a supervisor that has died
@@ -130,7 +130,7 @@ def _status(run: Path, name: str, newest: int | None) -> WorkerStatus:
     if alive:
         known |= {"state": _DOING[pulse.phase], "pid": pulse[Count.PID]}
         if pulse.phase == Phase.HOLDING:
-            known["reason"] = str(_said(home / STATE).get("trouble") or "")
+            known["reason"] = str(shown(home / STATE).get("trouble") or "")
     else:
         ended = "ended" if pulse.phase == Phase.ENDED else "dead"
         known |= {
@@ -157,12 +157,3 @@ def _counted(pulse: Pulse, *, alive: bool, newest: int | None) -> dict[str, Any]
         "lag_mean": pulse[Count.LAG_SUM] / finished if finished else 0.0,
         "lag_most": pulse[Count.LAG_MOST],
     }
-
-
-def _said(path: Path) -> dict[str, Any]:
-    """Return what a worker or its supervisor has left there; it is replaced in one step, so it is whole."""
-    try:
-        said = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +34,7 @@ from ratchet.rollout.fleet.home import (
     VERSIONS,
     is_taken,
     show,
+    shown,
     taken,
     worker_home,
     worker_names,
@@ -204,7 +206,10 @@ class _Owned:
         self._account = Account(restarts)
         self._child: Child | None = None
         self._again: float | None = time.monotonic()
-        self._restarts = 0
+        # Of all attempts of the run together, as its episodes are.
+        before = shown(self._home / SUPERVISION)
+        self._restarts = int(before.get("restarts", 0))
+        self._crashes = Counter(before.get("crashes", {}))
         self._state = ""
         self._last: Cause | None = None
 
@@ -322,12 +327,10 @@ class _Owned:
         self, cause: Cause, now: float, reason: str, *, finished_any: bool = False
     ) -> None:
         self._last = cause
+        self._crashes[str(cause)] += 1
         self._again = self._account.crashed(cause, now, finished_any=finished_any)
         if self._again is None:
-            budget = self._account.crashes[cause]
-            self._say(
-                "down", f"the budget of restarts after {cause} is used up ({budget}): {reason}"
-            )
+            self._say("down", f"its restarts after {cause} are used up: {reason}")
         else:
             self._restarts += 1
             self._say("restarting", reason)
@@ -363,7 +366,7 @@ class _Owned:
             "state": state,
             "reason": reason,
             "restarts": self._restarts,
-            "crashes": {str(cause): count for cause, count in self._account.crashes.items()},
+            "crashes": dict(self._crashes),
             "last_cause": None if self._last is None else str(self._last),
         }
         self._state = state
