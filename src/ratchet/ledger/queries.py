@@ -206,11 +206,9 @@ def evaluations(ledger: Store, run_id: str) -> list[Evaluation]:
 def chosen_on(ledger: Store, policy_id: str, seeds: Iterable[int]) -> tuple[str, int] | None:
     """Return a run whose pawl looked at the policy on some of these seeds, and on how many; None if none did."""
     found = ledger.rows(
-        "SELECT DISTINCT evaluations.run_id, episodes.seed AS seed FROM evaluations "
-        "JOIN trainings ON trainings.run_id = evaluations.run_id "
-        "JOIN verdicts ON verdicts.training_id = trainings.id "
-        "JOIN episodes ON episodes.evaluation_id = evaluations.id "
-        "WHERE policy_id = ? AND label IN ('best', 'candidate') ORDER BY 1",
+        "SELECT DISTINCT run_id, seed FROM evaluations JOIN episodes ON evaluation_id = evaluations.id "
+        "WHERE policy_id = ? AND label IN ('best', 'candidate') AND run_id IN "
+        "(SELECT run_id FROM trainings JOIN verdicts ON training_id = trainings.id) ORDER BY run_id",
         (policy_id,),
     )
     wanted = set(seeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -12,23 +11,28 @@ from ratchet.errors import PolicyError, RecipeError
 from ratchet.evaluation.pawl import PawlSettings
 from ratchet.learning.config import CloningConfig, FleetConfig
 from ratchet.learning.episode_learner import first_coefficients
+from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent.actor import actor_for
 from ratchet.recipes.cloning import DEMONSTRATIONS, CloningPlan, clone_teacher, new_clone
 from ratchet.recipes.comparing import (
-    check_metric,
     compare_pair,
     evaluate_players,
     pairs_to_compare,
     record_comparison,
 )
 from ratchet.recipes.fleet import Fleet
-from ratchet.recipes.fleet_job import FleetBudget, FleetJob
+from ratchet.recipes.fleet_job import FleetBudget, FleetJob, check_job
 from ratchet.recipes.resolve import Player, load_player
 from ratchet.recipes.seed_lists import read_seed_list, shipped_list
 from ratchet.recipes.session import Session
 from ratchet.recipes.settings import cloning_config, fleet_config
 from ratchet.recipes.steps import SeedSet
-from ratchet.rollout.demonstrations import action_count, read_demonstrations, recorded_seeds
+from ratchet.rollout.demonstrations import (
+    Demonstrations,
+    action_count,
+    read_demonstrations,
+    recorded_seeds,
+)
 from ratchet.rollout.fit import has_masks
 from ratchet.rollout.plan import FleetPlan
 from ratchet.seeding import report_seeds, selection_seeds
@@ -91,6 +95,33 @@ class PreparedLoop:
         """The names of the modes that are played."""
         return list(self.recipe.modes or self.task.played_modes)
 
+    def job(self, run: str, policy: Policy, shown: Demonstrations | None) -> FleetJob:
+        """Return what the fleet does in a run of that name, from this policy and with this anchor."""
+        recipe, minutes = self.recipe, self.recipe.minutes
+        return FleetJob(
+            plan=FleetPlan(
+                run=run,
+                task=recipe.task,
+                modes=tuple(self.modes),
+                seed=recipe.seed,
+                environments=recipe.environments,
+                batch=recipe.batch,
+                max_lag=recipe.max_lag,
+                masked=has_masks(self.task),
+            ),
+            task=self.task,
+            policy=policy,
+            config=self.fleet,
+            demonstrations=shown,
+            workers=recipe.workers,
+            budget=FleetBudget(
+                episodes=recipe.episodes, seconds=None if minutes is None else 60 * minutes
+            ),
+            validation=self.validation,
+            promote_every=recipe.promote_every,
+            metric=recipe.metric,
+        )
+
     def record(self) -> dict[str, Any]:
         """Return what the ledger keeps of the recipe; its budget may grow."""
         recipe = self.recipe
@@ -122,27 +153,24 @@ def prepare_loop(recipe: ParallelRecipe, claims: list[dict[str, Any]]) -> Prepar
     if recipe.teacher not in task.teachers:
         known = ", ".join(task.teachers) or "none"
         raise PolicyError(f"task {task.name!r} has no teacher {recipe.teacher!r}; it has {known}")
-    check_metric(task, recipe.metric)
-    _budget(recipe).updates(recipe.batch)
-    fleet = fleet_config(recipe.fleet)
-    modes = recipe.modes or task.played_modes
-    _plan(recipe, task, modes, recipe.recipe)
-    if 1 < len(modes) < len(task.modes):
-        raise RecipeError(
-            f"modes names {len(modes)} of the {len(task.modes)} that {task.name!r} has; a teacher's games are of "
-            "one mode, or of all"
-        )
-    new_clone(task, recipe.network, recipe.seed)
-    first_coefficients(fleet, anchored=recipe.anchored)
-    return PreparedLoop(
+    prepared = PreparedLoop(
         recipe=recipe,
         task=task,
         cloning=cloning_config(recipe.cloning),
-        fleet=fleet,
+        fleet=fleet_config(recipe.fleet),
         report=_seeds(recipe.evaluation, task, recipe.first, "report", report_seeds),
         validation=_seeds(recipe.validation, task, recipe.first, "validation", selection_seeds),
         claims=claims,
     )
+    # What it will be started from is not there yet, but what that learns with is known.
+    check_job(prepared.job(recipe.recipe, new_clone(task, recipe.network, recipe.seed), None))
+    first_coefficients(prepared.fleet, anchored=recipe.anchored)
+    if 1 < len(prepared.modes) < len(task.modes):
+        raise RecipeError(
+            f"modes names {len(prepared.modes)} of the {len(task.modes)} that {task.name!r} has; a teacher's "
+            "games are of one mode, or of all"
+        )
+    return prepared
 
 
 def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
@@ -169,22 +197,10 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
     ]
     _evaluate(session, prepared, players)
     directory = session.directory / DEMONSTRATIONS
-    job = FleetJob(
-        plan=_plan(recipe, task, prepared.modes, session.name),
-        task=task,
-        policy=cloned.policy,
-        config=prepared.fleet,
-        demonstrations=(
-            read_demonstrations(directory, task, recorded_seeds(directory))
-            if recipe.anchored
-            else None
-        ),
-        workers=recipe.workers,
-        budget=_budget(recipe),
-        validation=prepared.validation,
-        promote_every=recipe.promote_every,
-        metric=recipe.metric,
-    )
+    shown = None
+    if recipe.anchored:
+        shown = read_demonstrations(directory, task, recorded_seeds(directory))
+    job = prepared.job(session.name, cloned.policy, shown)
     fleet = Fleet(session, job)
     with show(fleet.view):
         outcome = fleet.run()
@@ -197,24 +213,6 @@ def run_loop(session: Session, prepared: PreparedLoop, show: Any) -> None:
             before, after, task, prepared.report, deterministic=True, metric=recipe.metric
         )
         record_comparison(session, task, before, after, comparison)
-
-
-def _plan(recipe: ParallelRecipe, task: Task, modes: Sequence[str], run: str) -> FleetPlan:
-    return FleetPlan(
-        run=run,
-        task=recipe.task,
-        modes=tuple(modes),
-        seed=recipe.seed,
-        environments=recipe.environments,
-        batch=recipe.batch,
-        max_lag=recipe.max_lag,
-        masked=has_masks(task),
-    )
-
-
-def _budget(recipe: ParallelRecipe) -> FleetBudget:
-    minutes = recipe.minutes
-    return FleetBudget(episodes=recipe.episodes, seconds=None if minutes is None else 60 * minutes)
 
 
 def _evaluate(session: Session, prepared: PreparedLoop, players: list[Player]) -> Any:
