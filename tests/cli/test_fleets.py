@@ -17,6 +17,7 @@ from ratchet.policies.checkpoint import follow, publish, read_checkpoint
 from ratchet.policies.initial import new_policy
 from ratchet.recipes import fleet
 from ratchet.rollout.fit import spec_for
+from ratchet.rollout.fleet.crash import read_crash
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
 from ratchet.seeding import selection_seeds
@@ -205,20 +206,29 @@ def test_what_the_pawl_took_becomes_the_best_after_a_kill_in_between(
     assert read_checkpoint(follow(root / "one", "best")).id == taken
 
 
-def test_a_simulator_that_raises_before_the_pawl_ends_a_look_and_not_the_fleet(
-    cloned, tmp_path, ratchet, monkeypatch
+def test_a_simulator_that_freezes_before_the_pawl_ends_a_look_and_not_the_fleet(
+    tmp_path, ratchet, monkeypatch
 ):
-    def evaluate(*_, **__):
-        raise RuntimeError("the dragon has no name")
-
-    monkeypatch.setattr(fleet, "evaluate", evaluate)
-    root = tmp_path / "runs"
-    words = [*FLEET, "--policy", f"{cloned / 'clone'}@best", "--root", root, "--name", "one"]
+    task, seeds = "faulty:Holding", tmp_path / "seeds.txt"
+    # No seed of training is a multiple of it; one of the validation list is.
+    monkeypatch.setenv("FAULTY_RARITY", str(10**12 + 39))
+    seeds.write_text("1\n2\n0\n")
+    publish(new_policy(spec_for(find_task(task)), 0), tmp_path / "policy")
+    words = [
+        *FLEET, "--policy", tmp_path / "policy", "--root", tmp_path / "runs", "--name", "one",
+        "--validation-file", seeds, "--set", "step_seconds=0.5",
+    ]  # fmt: skip
+    words[1] = task
     status, said, told = ratchet(*words, "--episodes", 64, "--json")
     assert (status, said["updates"], said["promotions"]) == (0, 8, 0)
-    raised = "the pawl could not look, a simulator raised RuntimeError: the dragon has no name"
-    assert f"update 4: {raised}" in told
-    assert f"update 8: {raised}" in told
+    for update in (4, 8):
+        assert (
+            f"update {update}: the pawl could not look, its games have failed: no step for" in told
+        )
+    crash = read_crash(tmp_path / "runs" / "one" / "crashes" / "00000001.json")
+    assert (crash.worker, crash.cause) == ("examiner", "deadline")
+    assert "in hold" in crash.output
+    assert 0 in [episode.seed for episode in crash.episodes]
 
 
 def test_seeds_that_have_chosen_are_named_where_they_report(flown, ratchet, tmp_path):

@@ -20,9 +20,10 @@ from pathlib import Path
 from ratchet.errors import RatchetError
 from ratchet.ledger import queries
 from ratchet.ledger.ledger import Ledger
-from ratchet.policies.checkpoint import publish, read_checkpoint, read_training_state
+from ratchet.policies.checkpoint import follow, publish, read_checkpoint, read_training_state
 from ratchet.policies.initial import new_policy
 from ratchet.rollout.fit import spec_for
+from ratchet.rollout.fleet.beat import Count, Phase, read_pulse
 from ratchet.rollout.fleet.crash import crash_numbers, read_crash
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
@@ -78,6 +79,7 @@ class Storm:
         """Let it all happen; then let the fleet and the evaluation end in peace."""
         faults = [
             (self.kill_worker, 6), (self.freeze_worker, 3), (self.kill_trainer, 4),
+            (self.kill_examiner, 2), (self.freeze_examiner, 1),
             (self.truncate_episode, 4), (self.flip_episode, 4), (self.flip_checkpoint, 2),
             (self.truncate_checkpoint, 2), (self.second_trainer, 1), (self.fill_disk, 1),
             (self.jump_clock, 4), (self.kill_evaluation, 2),
@@ -107,6 +109,12 @@ class Storm:
 
     def freeze_worker(self):
         return self._signal_worker(signal.SIGSTOP)
+
+    def kill_examiner(self):
+        return self._signal_examiner(signal.SIGKILL)
+
+    def freeze_examiner(self):
+        return self._signal_examiner(signal.SIGSTOP)
 
     def kill_trainer(self):
         if self.fleet is None or self.fleet.poll() is not None:
@@ -172,7 +180,7 @@ class Storm:
     def _fleet_words(self, *more):
         return [
             "fleet", TASK, "--policy", self.policy, "--workers", WORKERS, "--name", NAME,
-            "--promote-every", 0, "--restarts", 1000, "--episodes", 10**8,
+            "--promote-every", 400, "--restarts", 1000, "--episodes", 10**8,
             "--set", "environments=4", "--set", "step_seconds=2", "--set", "batch_size=32",
             "--set", "n_epochs=1", *more,
         ]  # fmt: skip
@@ -259,6 +267,20 @@ class Storm:
                 return True
         return False
 
+    def _signal_examiner(self, number):
+        """Strike the process of the pawl's games, if it comes to play within a while."""
+        until = time.monotonic() + 3.0
+        while self.fleet is not None and self.fleet.poll() is None and time.monotonic() < until:
+            pulse = read_pulse(self.run / "examiner" / "beat")
+            if pulse is not None and pulse.phase == Phase.STEPPING:
+                with contextlib.suppress(OSError):
+                    # The heartbeat may be of one that is dead, and its number another's.
+                    if b"examiner" in Path(f"/proc/{pulse[Count.PID]}/cmdline").read_bytes():
+                        os.kill(pulse[Count.PID], number)
+                        return True
+            time.sleep(0.01)
+        return False
+
     def _waiting(self):
         with contextlib.suppress(OSError):
             return sorted((self.run / "spool" / "incoming").glob("*.npz"))
@@ -320,6 +342,7 @@ class Storm:
             (training,) = queries.trainings(ledger, NAME)
             updates = queries.updates(ledger, training.id)["update_number"]
             played = queries.training_episodes(ledger, training.id)
+            verdicts = queries.verdicts(ledger, NAME)
             found = [one for name in self.judges for one in queries.evaluations(ledger, name)]
             judged = [sorted(row.seed for row in queries.episodes(ledger, one.id)) for one in found]
         learned = len(played.seeds)
@@ -331,6 +354,9 @@ class Storm:
             "learned in whole batches": (training.episodes, BATCH * training.updates),
             "updates in the ledger": (len(updates), training.updates),
             "evaluated seeds": (judged, [list(range(SEEDS))] * len(self.judges)),
+            "looks of the pawl, one an update": (
+                len({one.target for one in verdicts}), len(verdicts),
+            ),
             "status of the evaluations": ({one.status for one in found}, {"finished"}),
             "status of the training": (training.status, "finished"),
             "episodes that workers have put in": (
@@ -343,6 +369,10 @@ class Storm:
             if here != due
         ]
         torn = 0
+        try:
+            read_checkpoint(follow(self.run, "best"))
+        except RatchetError as error:
+            wrong.append(f"there is no best: {error}")
         for place in sorted((self.run / "checkpoints" / "fleet").glob("update-*")):
             try:
                 read_checkpoint(place)
@@ -364,6 +394,7 @@ class Storm:
             "episodes": training.episodes,
             "discarded": sum(worker.discarded for worker in workers),
             "evaluations": len(judged),
+            "looks": len(verdicts),
             "torn": torn,
             "full disk": self.disk is not None,
             "wrong": wrong,
@@ -419,6 +450,7 @@ What was left:
 - the trainer: {figures["updates"]:,} updates from {figures["episodes"]:,} episodes, each learned from once;
 - {figures["discarded"]:,} episodes were cut by crashes, and counted;
 - {figures["torn"]} torn checkpoints;
+- {figures["looks"]:,} looks of the pawl, and a whole `best`;
 - {figures["evaluations"]:,} evaluations, all of them of all seeds, each once.
 
 {"" if kept else "What did not hold: " + "; ".join(figures["wrong"])}

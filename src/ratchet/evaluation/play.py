@@ -21,6 +21,7 @@ from ratchet.tasks.ending import Parts, read_metrics, read_parts
 from ratchet.tasks.task import BoolArray, EpisodeVectorEnv, FloatArray, IntArray, Task
 
 OnEpisodes = Callable[[Sequence["Episode"]], None]
+OnBegin = Callable[[IntArray, NDArray[np.int64]], None]
 OnActions = Callable[[IntArray, NDArray[Any]], None]
 
 
@@ -47,6 +48,7 @@ def play(
     deterministic: bool = True,
     stall_after: int = 0,
     on_episodes: OnEpisodes = lambda _: None,
+    on_begin: OnBegin = lambda _copies, _seeds: None,
     on_actions: OnActions = lambda _copies, _actions: None,
 ) -> list[Episode]:
     """Play one episode a seed; return them in the order of the seeds.
@@ -66,6 +68,8 @@ def play(
         (`ratchet.evaluation.stalls`); 0: never. Only for who heeds masks.
     on_episodes
         Is told of episodes as they end.
+    on_begin
+        Is told of episodes before they begin: the numbers of the copies, and their seeds.
     on_actions
         Is told of actions before they are taken: the numbers of the copies, and what each will do.
 
@@ -84,6 +88,7 @@ def play(
         deterministic=deterministic,
         stall_after=stall_after if deterministic else 0,
         on_episodes=on_episodes,
+        on_begin=on_begin,
         on_actions=on_actions,
     )
 
@@ -98,6 +103,7 @@ def _play(
     deterministic: bool,
     stall_after: int,
     on_episodes: OnEpisodes = lambda _: None,
+    on_begin: OnBegin = lambda _copies, _seeds: None,
     on_actions: OnActions = lambda _copies, _actions: None,
 ) -> list[Episode]:
     copies = min(len(seeds), most)
@@ -109,6 +115,7 @@ def _play(
     order = np.arange(copies)
     current = np.array([int(s) for s in seeds[:copies]], dtype=np.int64)
     noise = current.view(np.uint64)
+    on_begin(order, current)
     env.begin(order, [int(s) for s in current], np.full(copies, index))
     agent.begin(order)
     waiting = copies
@@ -162,6 +169,7 @@ def _play(
             following = [int(s) for s in seeds[waiting : waiting + len(again)]]
             waiting += len(again)
             current[again] = following
+            on_begin(again, current[again])
             env.begin(again, following, np.full(len(again), index))
         steps[ended] = 0
         returns[ended] = 0.0

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import RatchetError, SpoolError
+from ratchet.evaluation.examiner import ExaminationError, Examiner
 from ratchet.evaluation.pawl import default_scale, judge
 from ratchet.learning.fleet import FleetTrainer
 from ratchet.learning.fleet_update import FleetSpent, FleetUpdate
@@ -73,6 +74,7 @@ class Fleet:
         self._spent = FleetSpent()
         self._trainer: FleetTrainer | None = None
         self._supervisor: Supervisor | None = None
+        self._examiner: Examiner | None = None
         self._identity = 0
         self._why_stopped = ""
 
@@ -135,7 +137,7 @@ class Fleet:
         )
         status = "failed"
         try:
-            with trainer:
+            with trainer, Examiner(directory, job.task) as self._examiner:
                 self._trainer, self._spent = trainer, trainer.spent
                 session.ledger.rewind_training(self._identity, trainer.number)
                 publication = Publication(directory / "versions")
@@ -317,11 +319,9 @@ class Fleet:
         self._doing, self._judged = "the pawl looks", number
         try:
             before, after = self._played("best", best), self._played("candidate", policy)
-        except RatchetError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a simulator raises ends a look, not the fleet
+        except ExaminationError as error:
             session.progress.note(
-                f"update {number}: the pawl could not look, a simulator raised {type(error).__name__}: {error}"
+                f"update {number}: the pawl could not look, its games have failed: {error}"
             )
             return
         verdict = judge(
@@ -356,7 +356,9 @@ class Fleet:
         session, job = self._session, self._job
         player = Player(label, actor_for(policy), policy)
         return {
-            mode: evaluate(session, player, job.task, mode, job.validation).arrays()[job.metric]
+            mode: evaluate(
+                session, player, job.task, mode, job.validation, examiner=self._examiner
+            ).arrays()[job.metric]
             for mode in job.modes
         }
 

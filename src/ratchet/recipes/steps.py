@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError, RatchetError
+from ratchet.evaluation.examiner import Examiner
 from ratchet.evaluation.play import Episode, play
 from ratchet.evaluation.stalls import check_patience
 from ratchet.learning.trainer import Trainer, TrainingPlan, Update
@@ -131,11 +133,12 @@ def evaluate(
     *,
     deterministic: bool = True,
     stall_after: int | None = None,
+    examiner: Examiner | None = None,
 ) -> Played:
     """Play the seeds that the ledger does not hold yet; return all of them.
 
     Interrupted at any point and called again, every seed is there exactly once. `stall_after` is the
-    task's own where none is given.
+    task's own where none is given. A policy is played by the `examiner` where there is one, else here.
     """
     stated = stall_setting(task, stall_after, deterministic=deterministic)
     ledger = session.ledger
@@ -178,9 +181,10 @@ def evaluate(
     status = "interrupted"
     try:
         if left:
-            play(
-                task,
-                player.who,
+            seat: Callable[..., object] = partial(play, task, player.who)
+            if examiner is not None and player.policy is not None:
+                seat = partial(examiner.play, player.policy)
+            seat(
                 left,
                 mode,
                 deterministic=deterministic,
