@@ -27,6 +27,7 @@ from ratchet.rollout.fleet.beat import Count, Phase, read_pulse
 from ratchet.rollout.fleet.crash import crash_numbers, read_crash
 from ratchet.rollout.fleet.status import read_workers
 from ratchet.rollout.spool import read_counts
+from ratchet.seeding import selection_seeds
 from ratchet.tasks.registry import find_task
 
 TASK = "faulty:Stormy"
@@ -342,7 +343,12 @@ class Storm:
             (training,) = queries.trainings(ledger, NAME)
             updates = queries.updates(ledger, training.id)["update_number"]
             played = queries.training_episodes(ledger, training.id)
-            verdicts = queries.verdicts(ledger, NAME)
+            looks = len(queries.verdicts(ledger, NAME))
+            looked = [
+                sorted(row.seed for row in queries.episodes(ledger, one.id))
+                for one in queries.evaluations(ledger, NAME)
+                if one.status == "finished"
+            ]
             found = [one for name in self.judges for one in queries.evaluations(ledger, name)]
             judged = [sorted(row.seed for row in queries.episodes(ledger, one.id)) for one in found]
         learned = len(played.seeds)
@@ -354,9 +360,7 @@ class Storm:
             "learned in whole batches": (training.episodes, BATCH * training.updates),
             "updates in the ledger": (len(updates), training.updates),
             "evaluated seeds": (judged, [list(range(SEEDS))] * len(self.judges)),
-            "looks of the pawl, one an update": (
-                len({one.target for one in verdicts}), len(verdicts),
-            ),
+            "seeds that the pawl has looked at": (looked, [sorted(selection_seeds(100))] * len(looked)),
             "status of the evaluations": ({one.status for one in found}, {"finished"}),
             "status of the training": (training.status, "finished"),
             "episodes that workers have put in": (
@@ -369,6 +373,8 @@ class Storm:
             if here != due
         ]
         torn = 0
+        if len(looked) < looks:
+            wrong.append(f"{looks} looks of the pawl at {len(looked)} whole evaluations")
         try:
             read_checkpoint(follow(self.run, "best"))
         except RatchetError as error:
@@ -394,7 +400,7 @@ class Storm:
             "episodes": training.episodes,
             "discarded": sum(worker.discarded for worker in workers),
             "evaluations": len(judged),
-            "looks": len(verdicts),
+            "looks": looks,
             "torn": torn,
             "full disk": self.disk is not None,
             "wrong": wrong,
