@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ratchet.errors import LedgerError, RatchetError
+from ratchet.errors import LedgerError, PolicyError, RatchetError
 from ratchet.evaluation.play import Episode, OnEpisodes, play
 from ratchet.ledger.provenance import versions
 from ratchet.policies.checkpoint import publish, read_checkpoint
@@ -111,7 +111,8 @@ class Examiner:
         Raises
         ------
         ExaminationError
-            If one has failed before it did. What was handed over until then is good.
+            If one has failed before it did, or what to play cannot be written. What was handed over
+            until then is good.
 
         """
         left = dict.fromkeys(seeds)
@@ -142,8 +143,14 @@ class Examiner:
         child = self._child or self._start()
         number, self._orders = self._orders, self._orders + 1
         place, path = self._home / f"policy-{number}", self._home / f"played-{number}"
-        publish(policy, place)
-        replace_file(self._home / f"order-{number}.json", strict_json(order, "an order"))
+        try:
+            publish(policy, place)
+            replace_file(self._home / f"order-{number}.json", strict_json(order, "an order"))
+        except (
+            OSError,
+            PolicyError,
+        ) as error:  # such as a full disk, which the next look need not meet
+            raise ExaminationError(f"it cannot be told what to play: {error}") from error
         # The more step side by side, the longer a step may take.
         copies = min(len(left), self._task.side_by_side)
         step_seconds = self._plan.step_seconds * max(1.0, copies / self._plan.environments)
