@@ -270,7 +270,7 @@ class Storm:
 
     def _signal_examiner(self, number):
         """Strike the process of the pawl's games, if it comes to play within a while."""
-        until = time.monotonic() + 3.0
+        until = time.monotonic() + 1.0
         while self.fleet is not None and self.fleet.poll() is None and time.monotonic() < until:
             pulse = read_pulse(self.run / "examiner" / "beat")
             if pulse is not None and pulse.phase == Phase.STEPPING:
