@@ -68,18 +68,17 @@ def render(view: FleetView) -> RenderableType:
     return Group(*parts)
 
 
-def workers_table(workers: Sequence[WorkerStatus]) -> Table:
-    """Return a row a worker."""
+def workers_table(workers: Sequence[WorkerStatus]) -> RenderableType:
+    """Return a row a worker, and below them the reasons of those that have one."""
     grid = Table(header_style="bold", box=None, pad_edge=False)
     for column in ("worker", "state"):
         grid.add_column(column)
     for column in ("episodes", "steps/s", "version", "lag", "restarts", "cut"):
         grid.add_column(column, justify="right")
     for one in workers:
-        state = one.state if not one.reason else f"{one.state}: {one.reason}"
         grid.add_row(
             one.name,
-            Text(state, style="" if one.alive else "red", overflow="ellipsis", no_wrap=True),
+            Text(one.state, style="" if one.alive else "red"),
             f"{one.episodes:,}",
             f"{one.steps_per_second:,.0f}",
             "-" if one.version is None else str(one.version),
@@ -87,7 +86,8 @@ def workers_table(workers: Sequence[WorkerStatus]) -> Table:
             str(one.restarts),
             str(one.discarded),
         )
-    return grid
+    why = (Text(f"{one.name} {one.state}: {one.reason}") for one in workers if one.reason)
+    return Group(grid, *why)
 
 
 def trainer_lines(view: FleetView) -> list[str]:
