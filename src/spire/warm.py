@@ -97,7 +97,11 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
         return
     with (directory / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("spire: another process compiles the engine; waiting for it\n")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

@@ -267,8 +267,13 @@ def test_the_books_can_be_read_from_another_terminal(flown, ratchet):
     assert spool["collected"] == sum(spool[part] for part in parts)
     assert {worker["name"] for worker in said["workers"]} == {"w0", "w1"}
     assert sum(worker["episodes"] for worker in said["workers"]) == spool["collected"]
+    training, trainer = journeys.only_training(flown, "fleet"), said["trainer"]
+    assert (trainer["state"], trainer["reason"]) == ("finished", "the budget of episodes is spent")
+    assert (trainer["updates"], trainer["episodes"]) == (training.updates, training.episodes)
+    assert trainer["learning_rate"] > 0
     status, _, words = ratchet("fleet", "status", flown / "fleet")
     assert status == 0
+    assert "trainer finished (the budget of episodes is spent): 8 updates, 64 episodes" in words
     assert f"{spool['collected']:,} collected = {spool['waiting']:,} waiting" in words
 
 

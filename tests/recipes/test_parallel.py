@@ -25,6 +25,11 @@ def test_what_ships_can_be_run(name, quick):
     assert bool(record["claims"]) == (name == "parallel-ppo")
 
 
+def test_quick_changes_of_a_table_what_it_names_alone():
+    whole, quick = (read_recipe("parallel-ppo", quick=quick).fleet for quick in (False, True))
+    assert quick == whole | {"warmup_updates": 2}
+
+
 def test_the_first_is_as_the_write_up_has_it():
     recipe = read_recipe("parallel-ppo")
     assert (recipe.workers, recipe.batch, recipe.max_lag, recipe.network) == (3, 8, 4, "mlp")
@@ -44,6 +49,7 @@ def test_the_first_is_as_the_write_up_has_it():
         ("validation='eval'", "eval"),
         ("fleet.lerning_rate=1", "did you mean 'learning_rate'"),
         ("cloning.patience=0", "patience is 0"),
+        ("validation='eval_200'", "200 seeds in common"),
         ("episodes=7", "less than one update's batch of 8"),
         ("minutes=inf", "finite"),
         ("workers=0", "workers"),

@@ -375,7 +375,7 @@ def test_a_fleet_by_itself(tmp_path):
     document = loop_document(written.finish().ledger, "fleet")
     said = answer(document)
     assert "Has the fleet made its policy better?" in said
-    assert "took 2 of 3 candidates, return +4.00 from the start to update 6" in said
+    assert "by return the pawl took 2 of 3 candidates, the last at update 6. By how much," in said
     assert "`ratchet compare fleet/checkpoints/start-clone fleet@best spire`" in said
     keys = {table.key for table in document.tables}
     assert {"configuration", "training-outcome", "promotions", "spool", "time"} <= keys

@@ -28,7 +28,7 @@ from ratchet.rollout.spool import (
     room,
 )
 from ratchet.rollout.spool import writer as writer_module
-from ratchet.rollout.spool.layout import parse_name, standing
+from ratchet.rollout.spool.layout import Name, parse_name, standing
 from ratchet.rollout.spool.retired import Retired
 from ratchet.rollout.spool.spans import Spans
 
@@ -170,8 +170,21 @@ def test_what_is_not_of_this_run_is_foreign(root, content, reason):
         (root / "incoming" / writer.put(made())).write_bytes(content)
     with Spool(root, KIND) as spool:
         assert claim(spool, 1) == []
-    assert counted(root) == {"foreign": 1}
+    assert read_counts(root).foreign == 1
     assert reason in reason_of(root, "foreign")
+
+
+def test_a_file_of_another_run_takes_no_name_that_a_worker_needs(root):
+    other = pack_episode(made(kind=replace(KIND, run="second")))
+    with SpoolWriter(root, KIND) as writer, Spool(root, KIND) as spool:
+        writer.put(made())
+        (root / "incoming" / str(Name(0, writer.writer, 1))).write_bytes(other)
+        assert len(claim(spool, 1)) == 1
+        assert counted(root) == {"claimed": 1, "foreign": 1}
+        writer.put(made())
+        assert len(claim(spool, 1)) == 1
+        assert counted(root) == {"claimed": 2, "foreign": 1}
+    assert "its run is 'second'" in reason_of(root, "foreign")
 
 
 def test_a_version_that_was_never_published_is_foreign(root):

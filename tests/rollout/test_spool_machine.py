@@ -114,6 +114,8 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def verdict(self, name):
         version, policy = self.version[name]
+        if self.wrong[name] == "corrupt":
+            return "corrupt"
         if version > self.update:
             return "foreign"
         if self.update - version > MAX_LAG:

@@ -440,7 +440,7 @@ were started again as a person would, with `--resume`.{disk}
 | --- | ---: |
 {rows}
 
-"Kill" is `kill -9`, "freeze" is a stop that only the deadline ends, "flip" is one bit, "truncate" is half a file.
+"Kill" is `kill -9`, "freeze" is a stop that only the deadline ends, or the end of who has started it, "flip" is one bit, "truncate" is half a file.
 A damaged checkpoint is one that the trainer goes on from, and a jump of the clock is up to three years.
 
 The simulators failed by themselves, too, in one episode of two thousand: exceptions, endless loops with and without

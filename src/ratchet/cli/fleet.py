@@ -139,6 +139,7 @@ def worker(
     as_json: options.Json = False,
 ) -> None:
     """Join a fleet from another terminal, until that ends; Ctrl-C leaves it again."""
+    from ratchet.rollout.fleet.home import is_taken
     from ratchet.rollout.fleet.restarts import Restarts
     from ratchet.rollout.fleet.supervisor import Supervisor
     from ratchet.rollout.plan import read_plan
@@ -152,6 +153,8 @@ def worker(
         directory, count, prefix="joined", restarts=Restarts(budget=restarts)
     ) as supervisor:
         people.print(f"{', '.join(supervisor.names)} joined {directory}", markup=False)
+        if not is_taken(directory):
+            people.print("nobody trains this fleet now; what joins it waits until somebody does")
         try:
             while not supervisor.wait(1.0):
                 pass
@@ -278,12 +281,14 @@ def _status(run: str | None, root: Path, *, as_json: bool) -> None:
         )
     counts, found = read_counts(directory / "spool"), read_workers(directory)
     newest = Publication(directory / "versions").newest()
+    trainer = _trainer(directory, plan.run)
     if as_json:
         emit(
             {
                 "run": plan.run,
                 "task": plan.task,
                 "version": newest,
+                "trainer": trainer,
                 "spool": asdict(counts),
                 "workers": [asdict(one) for one in found],
             }
@@ -291,7 +296,63 @@ def _status(run: str | None, root: Path, *, as_json: bool) -> None:
         return
     say(f"{plan.run}: {plan.task}, version {'none yet' if newest is None else newest}")
     out.print(workers_table(found))
+    say(f"trainer {_trainer_line(trainer)}")
     say(f"spool   {spool_line(counts)}")
+
+
+_OF_UPDATE = ("approx_kl", "clip_fraction", "entropy", "learning_rate", "return_mean")
+_OF_FLEET_UPDATE = ("entropy_coefficient", "anchor_coefficient", "finding")
+
+
+def _trainer(directory: Path, run: str) -> dict[str, Any]:
+    """Return how the trainer of a fleet's run stands, and what its last update was, as far as the ledger knows."""
+    from ratchet.ledger import queries
+    from ratchet.ledger.ledger import Ledger
+    from ratchet.recipes.session import LEDGER
+    from ratchet.rollout.fleet.home import is_taken
+
+    said: dict[str, Any] = {"state": "at work" if is_taken(directory) else "not begun"}
+    if not (directory.parent / LEDGER).exists():
+        return said
+    with Ledger.open(directory.parent / LEDGER, create=False) as ledger:
+        of_fleet = [one for one in queries.trainings(ledger, run) if one.kind == "fleet"]
+        if not of_fleet:
+            return said
+        training = of_fleet[-1]
+        updates = queries.updates(ledger, training.id)
+        fleet_updates = queries.fleet_updates(ledger, training.id)
+    if said["state"] != "at work":
+        died = training.status == "running"
+        said |= {"state": "dead" if died else training.status, "reason": training.stop_reason}
+    said |= {
+        "updates": training.updates,
+        "episodes": training.episodes,
+        "transitions": training.environment_steps,
+    }
+    if fleet_updates:
+        said |= {name: float(updates[name][-1]) for name in _OF_UPDATE}
+        said |= {name: fleet_updates[-1][name] for name in _OF_FLEET_UPDATE}
+    return said
+
+
+def _trainer_line(said: dict[str, Any]) -> str:
+    state, reason = said["state"], said.get("reason")
+    if reason and reason != state:
+        state += f" ({reason})"
+    if "updates" not in said:
+        return str(state)
+    text = (
+        f"{state}: {said['updates']:,} updates, {said['episodes']:,} episodes, "
+        f"{said['transitions']:,} transitions"
+    )
+    if "finding" in said:
+        text += (
+            f"; KL {said['approx_kl']:.4f}, entropy {said['entropy']:.3f}, "
+            f"learning rate {said['learning_rate']:.2g}, return {said['return_mean']:.2f}"
+        )
+        if said["finding"]:
+            text += f", {said['finding']}"
+    return text
 
 
 def _run_directory(text: str, root: Path) -> Path:

@@ -102,7 +102,7 @@ def trainer_lines(view: FleetView) -> list[str]:
             f"{view.spent.transitions:,} transitions, {view.promotions} promoted"
         ),
         (
-            f"          KL {update.update_kl:.4f}, clipped {metrics.clip_fraction:.1%}, "
+            f"          KL {metrics.approx_kl:.4f} (after the update {update.update_kl:.4f}), clipped {metrics.clip_fraction:.1%}, "
             f"entropy {metrics.entropy:.3f}{_share(metrics.normalised_entropy)}, "
             f"explained variance {update.explained_variance:.2f}"
         ),

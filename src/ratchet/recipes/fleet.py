@@ -4,8 +4,8 @@ Invariants:
 
 - an update that the ledger holds has happened: its checkpoint stands. Those of a trainer that was killed
   are replaced by what its newest checkpoint says;
-- `best` is chosen on a list of seeds of its own, by the pawl, against the best so far; nothing else is ever
-  played on that list. What became `best` keeps its checkpoint for good.
+- `best` is chosen on a list of seeds of its own, by the pawl, against the best so far; no report is
+  made on that list. What became `best` keeps its checkpoint for good.
 """
 
 from __future__ import annotations

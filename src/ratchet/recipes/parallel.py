@@ -162,6 +162,12 @@ def prepare_loop(recipe: ParallelRecipe, claims: list[dict[str, Any]]) -> Prepar
         validation=_seeds(recipe.validation, task, recipe.first, "validation", selection_seeds),
         claims=claims,
     )
+    shared = set(prepared.report.seeds) & set(prepared.validation.seeds)
+    if shared and recipe.promote_every:
+        raise RecipeError(
+            f"validation ({prepared.validation.name}) and evaluation ({prepared.report.name}) have {len(shared)} "
+            "seeds in common; what was chosen on a list is not reported on it"
+        )
     # What it will be started from is not there yet, but what that learns with is known.
     check_job(prepared.job(recipe.recipe, new_clone(task, recipe.network, recipe.seed), None))
     first_coefficients(prepared.fleet, anchored=recipe.anchored)

@@ -98,7 +98,9 @@ def read_recipe(
         raise RecipeError(f"recipe {text!r} is not TOML: {error}") from error
     _check_keys(data)
     if quick:
-        data |= data.get("quick", {})
+        for key, value in data.get("quick", {}).items():
+            # A table changes what it names alone.
+            data[key] = {**data.get(key, {}), **value} if isinstance(value, dict) else value
     for setting in settings:
         _apply(data, setting)
     _check_keys(data)

@@ -12,7 +12,6 @@ from ratchet.report.document import Block, Bullets, Callout, CalloutKind
 from ratchet.report.loop.cloned import accuracy
 from ratchet.report.loop.configuration import stale
 from ratchet.report.loop.outcomes import in_words, outcomes
-from ratchet.report.loop.promotions import bound
 from ratchet.report.loop.spooled import shares, throughput
 from ratchet.report.tables import count, interval, number, percent, seconds
 from ratchet.report.wording import plural
@@ -91,13 +90,11 @@ def _of_fleet(evidence: LoopEvidence) -> tuple[CalloutKind, str, str]:
         last = evidence.looks[-1].verdict.reason
         answer = f"Not shown: the pawl took none of {looks}. The last time: {last}."
         return "warning", question, answer
-    gained = sum(float(bound(look).get("mean") or 0.0) for look in taken)
     answer = (
-        f"Yes, on the seeds that choose: the pawl took {count(len(taken))} of {looks}, "
-        f"{in_words(evidence.metric)} {number(gained, 2, signed=True)} from the start to update "
-        f"{count(taken[-1].update)}. {check}"
+        f"Likely: by {in_words(evidence.metric)} the pawl took {count(len(taken))} of {looks}, the last at update "
+        f"{count(taken[-1].update)}. By how much, the seeds that choose cannot say. {check}"
     )
-    return "good", question, answer
+    return "note", question, answer
 
 
 def _of_clone(evidence: LoopEvidence) -> tuple[CalloutKind, str, str]:

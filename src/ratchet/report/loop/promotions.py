@@ -46,8 +46,10 @@ def promotions(evidence: LoopEvidence) -> list[Block]:
         f"Every {count(evidence.setting('promote_every'))} episodes the pawl compares the policy with "
         f"the best so far by {in_words(evidence.metric)}{where}, and takes it if the lower bound "
         f"at {percent(pawl.get('confidence'))} confidence is above zero. It took {count(taken)} of "
-        f"{count(len(evidence.looks))}. Nothing is reported on these seeds."
+        f"{count(len(evidence.looks))}."
     )
+    if not evidence.shared_seeds:
+        text += " Nothing is reported on these seeds."
     if len(shown) < len(evidence.looks):
         text += (
             f" The table has those and the last {_LAST}; the ledger and the figure above have all."

@@ -45,7 +45,7 @@ def _commands(evidence: LoopEvidence) -> list[str]:
     if evidence.cloning is not None or evidence.fleet is not None:
         items.append(f"`ratchet evaluate {name}@best {task}` plays the pawl's best again.")
     items.append(
-        f"Beside this file: every training episode in `{TRAINING_STATS}`, every evaluated one in "
+        f"In the run's directory: every training episode in `{TRAINING_STATS}`, every evaluated one in "
         f"`{EVAL_STATS}`, and the parts of both, such as fights, in `{FIGHT_STATS}`."
     )
     return items

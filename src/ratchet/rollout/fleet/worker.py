@@ -82,6 +82,9 @@ class Worker:
         kind = kind_of(task, run=plan.run, masked=plan.masked)
         self._writer = held.enter_context(SpoolWriter(run / SPOOL, kind))
         self._beat.counts[Count.WRITER] = self._writer.writer
+        # Episodes have the writer's number; whose that was is told here.
+        whose = {"worker": name, "pid": os.getpid(), "host": os.uname().nodename}
+        show(self._writer.home / "worker.json", whose)
         self._publication = Publication(run / VERSIONS)
         self._versions = Versions(self._publication, task)
         self._room = Room(run, plan, name)

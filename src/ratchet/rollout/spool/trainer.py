@@ -302,6 +302,18 @@ class Spool:
         if self._has_been(name.key):  # twice in the queue, under two versions
             self._set_aside(text, update, f"{text!r}: an episode of this name has been here before")
             return None
+        try:
+            episode = read_episode(waiting)
+        except CorruptError as error:
+            self._refuse(waiting, CORRUPT, update, name.key, str(error))
+            return None
+        except ForeignError as error:
+            self._refuse(waiting, FOREIGN, update, name.key, str(error))
+            return None
+        other = self._kind.mismatch(episode)
+        if other is not None:  # the name is a worker's of this run, which may still need it
+            self._set_aside(text, update, f"{text!r}: {other}")
+            return None
         behind = lag(name.version, version)
         if behind < 0:
             reason = f"it is of version {name.version}, and {version} is the newest"
@@ -311,29 +323,18 @@ class Spool:
             reason = f"its lag is {behind} versions; {max_lag} is the most"
             self._refuse(waiting, STALE, update, name.key, reason)
             return None
+        mismatch = self._mismatch(name, episode, policies)
+        if mismatch is not None:
+            self._refuse(waiting, FOREIGN, update, name.key, mismatch)
+            return None
         claims = of_update(self.directory, CLAIMED, update)
         claims.mkdir(exist_ok=True)
-        path = claims / text
-        waiting.rename(path)
+        waiting.rename(claims / text)
         self._elsewhere.add(name.key)
-        try:
-            episode = read_episode(path)
-            mismatch = self._mismatch(name, episode, policies)
-        except CorruptError as error:
-            self._refuse(path, CORRUPT, update, name.key, str(error))
-            return None
-        except ForeignError as error:
-            self._refuse(path, FOREIGN, update, name.key, str(error))
-            return None
-        if mismatch is not None:
-            self._refuse(path, FOREIGN, update, name.key, mismatch)
-            return None
         return Claimed(text, behind, episode)
 
-    def _mismatch(self, name: Name, episode: Episode, policies: Mapping[int, str]) -> str | None:
-        mismatch = self._kind.mismatch(episode)
-        if mismatch is not None:
-            return mismatch
+    @staticmethod
+    def _mismatch(name: Name, episode: Episode, policies: Mapping[int, str]) -> str | None:
         origin = episode.origin
         if origin.version != name.version:
             return f"its name says version {name.version}, and it says {origin.version}"

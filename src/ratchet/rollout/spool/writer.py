@@ -60,6 +60,11 @@ class SpoolWriter:
         self._open = True
         self.writer, self._lock = _register(self._root)
 
+    @property
+    def home(self) -> Path:
+        """Its own directory in the spool."""
+        return self._lock.directory
+
     def put(self, episode: Episode, *, flush: bool = True) -> str:
         """Put an episode in, and return its name there.
 
