@@ -1,9 +1,9 @@
 """Run the claims and write ``docs/BENCHMARKS.md`` from what was measured.
 
 ``python -m benchmarks`` runs all of them; names choose some, ``--list`` names them, ``--quick`` only tries
-the machinery, with tiny sizes. Only a full run writes the page, unless ``--out`` says where to. What was
-measured is kept in ``build/benchmarks`` claim by claim, and ``--resume`` goes on with a run that was broken off,
-as long as the commit is the same.
+the machinery, with tiny sizes. What was measured is kept in ``build/benchmarks`` claim by claim, and ``--resume``
+goes on with a run that was broken off, as long as the commit is the same. The page is written once every claim has
+been measured; one that was at another commit says so. ``--out`` writes what this run has measured elsewhere.
 """
 
 from __future__ import annotations
@@ -69,27 +69,30 @@ def main() -> None:
         return
     commit, sections = _commit(), []
     for name, module in modules.items():
-        kept = _kept(name, commit) if chosen.resume and not chosen.quick else None
-        if kept is None:
+        kept = _kept(name) if chosen.resume and not chosen.quick else None
+        if kept is None or kept.commit != commit:
             started = time.perf_counter()
             result = module.measure(quick=chosen.quick)
             wall = time.perf_counter() - started
-            kept = _Section(_text(module, result, wall), *_judged(result), wall)
+            kept = _Section(commit, _text(module, result, wall), *_judged(result), wall)
             if not chosen.quick:
-                _keep(name, commit, kept)
+                _keep(name, kept)
             print(kept.text, flush=True)
         sections.append(kept)
-    page = _page(sections, commit, quick=chosen.quick)
-    full = not chosen.quick and len(names) == len(CLAIMS)
-    if full or chosen.out is not None:
-        where = PAGE if chosen.out is None else chosen.out
-        where.write_text(page, encoding="utf-8")
+    where = chosen.out
+    if where is None and not chosen.quick:
+        whole = [kept for name in CLAIMS if (kept := _kept(name)) is not None]
+        if len(whole) == len(CLAIMS):
+            where, sections = PAGE, whole
+    if where is not None:
+        where.write_text(_page(sections, commit, quick=chosen.quick), encoding="utf-8")
         print(f"written: {where}")
 
 
 class _Section(NamedTuple):
-    """A claim on the page: its text, how many of its targets were met of how many, and its seconds."""
+    """A claim on the page: its text, how many of its targets were met of how many, its seconds, and of which commit."""
 
+    commit: str
     text: str
     met: int
     targets: int
@@ -101,18 +104,15 @@ def _judged(result: Result) -> tuple[int, int]:
     return sum(judged), len(judged)
 
 
-def _keep(name: str, commit: str, section: _Section) -> None:
+def _keep(name: str, section: _Section) -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
-    said = {"commit": commit, **section._asdict()}
-    (KEPT / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
+    (KEPT / f"{name}.json").write_text(json.dumps(section._asdict()), encoding="utf-8")
 
 
-def _kept(name: str, commit: str) -> _Section | None:
-    """Return what an earlier run has measured of a claim, if it was of the same commit."""
-    with suppress(OSError, ValueError):
-        said = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
-        if said.pop("commit") == commit:
-            return _Section(**said)
+def _kept(name: str) -> _Section | None:
+    """Return what this run or an earlier one has measured of a claim."""
+    with suppress(OSError, ValueError, TypeError):
+        return _Section(**json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8")))
     return None
 
 
@@ -121,7 +121,7 @@ def _page(sections: Sequence[_Section], commit: str, *, quick: bool) -> str:
     head = [
         "# Benchmarks",
         (
-            "Every number here was measured in one run of `python -m benchmarks`, which wrote this page. A "
+            "Every number here was measured by `python -m benchmarks`, which wrote this page; each claim is one run. A "
             "contender has a process of its own, contenders are called by turns, and a figure is the median "
             "of its repetitions (least to greatest). A ratio says how many times faster, or smaller, "
             "Ratchet is than the peer; against a target of the form *at most* it is the multiple of the "
@@ -135,7 +135,15 @@ def _page(sections: Sequence[_Section], commit: str, *, quick: bool) -> str:
         ),
         _origin(sum(each.wall for each in sections), commit),
     ]
-    return "\n\n".join([*head, *(each.text for each in sections)]) + "\n"
+    return "\n\n".join([*head, *(_dated(each, commit) for each in sections)]) + "\n"
+
+
+def _dated(section: _Section, commit: str) -> str:
+    """Return a claim's text, and of which commit it is where that is not the page's."""
+    if section.commit == commit:
+        return section.text
+    title, rest = section.text.split("\n\n", 1)
+    return f"{title}\n\nMeasured at commit {section.commit}.\n\n{rest}"
 
 
 def _origin(wall: float, commit: str) -> str:
@@ -151,7 +159,7 @@ def _origin(wall: float, commit: str) -> str:
         "machine": f"{machine['processor']}, {machine['cores_usable']} of {machine['cores']} cores, "
         f"{memory:.0f} GiB, {machine['system']} {machine['architecture']}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "wall time of the run": f"{wall / 60:.1f} min",
+        "wall time of all claims": f"{wall / 60:.1f} min",
     }
     return "\n".join(f"- {name}: {value}" for name, value in lines.items())
 

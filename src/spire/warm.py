@@ -100,7 +100,8 @@ def _alone(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.stderr.write("spire: another process compiles the engine; waiting for it\n")
+            if not (directory / _WHOLE).exists():
+                sys.stderr.write("spire: another process compiles the engine; waiting for it\n")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
