@@ -5,6 +5,7 @@ import json
 import pytest
 
 from journeys import command, snapshot
+from ratchet.tasks.spire import compile_game
 
 
 @pytest.fixture
@@ -46,3 +47,9 @@ def refuses(ratchet, tmp_path):
         return data["error"]
 
     return run
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled():
+    """Compile the engine before anything is captured: what is said of that is not what a command says."""
+    compile_game()
