@@ -1,8 +1,9 @@
 """Compilation: the one decorator of every kernel, the cache it compiles into, and the records it works on.
 
 Numba's own cache looks at the file of a function and not at the files of the functions it calls. Here
-the cache directory is named by a hash of every file that kernels may come from, so a change anywhere starts a new
-one; kernels may call each other across files, and constants of one file may stand in the code of another.
+the cache directory is named by a hash of every file of this installation that kernels may come from, so a change
+anywhere starts a new one; kernels may call each other across files, and constants of one file may stand in the code of
+another.
 
 Kernels also run as plain Python (``NUMBA_DISABLE_JIT=1``) and give the same. Four rules keep it so:
 
@@ -70,11 +71,16 @@ def _alignment(layout: np.dtype[Any]) -> int:
 
 
 def fingerprint(package: Path = _PACKAGE) -> str:
-    """Return a hash of every file that code may come from, of Numba's version and settings, and of the processor."""
-    digest = hashlib.sha256()
+    """Return a hash of every file that code may come from, of Numba's version and settings, and of the processor.
+
+    A file is where it is, since when, and what is in it: Numba takes the code of no other, so two installations
+    of the same version have a directory each.
+    """
+    digest = hashlib.sha256(str(package).encode())
     for path in sorted(path for path in package.rglob("*") if path.is_file()):
         if not _WITHOUT_KERNELS.intersection(path.relative_to(package).parts):
             digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
+            digest.update(f"{path.stat().st_mtime_ns}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     settings = (_CONFIG.OPT, _CONFIG.BOUNDSCHECK, _CONFIG.CPU_NAME, _CONFIG.CPU_FEATURES)
     processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())

@@ -58,13 +58,26 @@ def test_constants_and_widths_share_one_compilation():
 def test_a_change_in_any_file_is_another_fingerprint(tmp_path):
     copy = tmp_path / "spire"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    assert fingerprint(copy) == fingerprint(PACKAGE)
+    first = fingerprint(copy)
     (copy / "__pycache__").mkdir()
     (copy / "__pycache__" / "ids.pyc").write_bytes(b"0")
-    assert fingerprint(copy) == fingerprint(PACKAGE)
+    assert fingerprint(copy) == first
+    stat = (copy / "ids.py").stat()
     with (copy / "ids.py").open("a") as file:
         file.write("\n")
-    assert fingerprint(copy) != fingerprint(PACKAGE)
+    os.utime(copy / "ids.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert fingerprint(copy) != first
+
+
+def test_an_installation_elsewhere_or_again_is_another_fingerprint(tmp_path):
+    # Numba would not take what the other has compiled, and who compiles would believe that it does.
+    first, second = tmp_path / "one" / "spire", tmp_path / "two" / "spire"
+    for copy in (first, second):
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = fingerprint(first)
+    assert fingerprint(second) != before
+    os.utime(first / "ids.py")
+    assert fingerprint(first) != before
 
 
 CALLER = "from spire.compiled import kernel\nfrom spire.callee import three\n\n@kernel\ndef four():\n    return three() + 1\n"
