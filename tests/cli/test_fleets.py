@@ -223,7 +223,7 @@ def test_a_simulator_that_freezes_before_the_pawl_ends_a_look_and_not_the_fleet(
     assert (status, said["updates"], said["promotions"]) == (0, 8, 0)
     for update in (4, 8):
         assert (
-            f"update {update}: the pawl could not look, its games have failed: no step for" in told
+            f"update {update}: the pawl could not look, its games have failed: stepping for" in told
         )
     crash = read_crash(tmp_path / "runs" / "one" / "crashes" / "00000001.json")
     assert (crash.worker, crash.cause) == ("examiner", "deadline")

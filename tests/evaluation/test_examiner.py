@@ -56,8 +56,8 @@ def test_its_episodes_are_those_of_this_process(made, name):
     ("way", "cause", "told"),
     [
         (0, "exception", "RuntimeError: the dragon has no name"),
-        (1, "deadline", "no step for"),
-        (2, "deadline", "no step for"),
+        (1, "deadline", "stepping for"),
+        (2, "deadline", "stepping for"),
         (3, "exit", "exit status 7"),
         (4, "killed", "exit status -11"),
     ],

@@ -29,20 +29,18 @@ from threadpoolctl import threadpool_limits
 
 from ratchet.errors import LedgerError, PolicyError, RatchetError
 from ratchet.evaluation.play import Episode, OnEpisodes, play
-from ratchet.ledger.provenance import versions
 from ratchet.policies.checkpoint import publish, read_checkpoint
 from ratchet.policies.durable import replace_file, strict_json
 from ratchet.policies.policy import Policy
 from ratchet.policies.recurrent.actor import actor_for
 from ratchet.rollout.fleet.beat import FILE as BEAT
-from ratchet.rollout.fleet.beat import Beat, Count, Phase, Pulse, new_beat
+from ratchet.rollout.fleet.beat import Beat, Count, Phase, new_beat
 from ratchet.rollout.fleet.black_box import FILE as BLACK_BOX
 from ratchet.rollout.fleet.black_box import BlackBox, CutEpisode, read_black_box
-from ratchet.rollout.fleet.crash import CrashRecord, cause_of, write_crash
-from ratchet.rollout.fleet.home import CRASHES, LOG
+from ratchet.rollout.fleet.crash import record_end
+from ratchet.rollout.fleet.home import LOG
 from ratchet.rollout.fleet.player import action_layout
 from ratchet.rollout.fleet.process import DUMP, Child, die_with
-from ratchet.rollout.fleet.restarts import Cause
 from ratchet.rollout.plan import read_plan
 from ratchet.tasks.task import IntArray, Task
 
@@ -193,41 +191,21 @@ class Examiner:
     def _failed(self, child: Child, stuck: float | None) -> str:
         """End a process that has failed, and record it; return in a sentence how it has."""
         # Before its stacks are asked for: that can wake it.
-        cut, pulse = self._cut(), child.pulse()
+        cut = self._cut()
         if stuck is not None:
             child.dump()
         status = child.kill()
         self._child = None
-        if stuck is None:
-            pulse = child.pulse()
-        phase, output = None if pulse is None else pulse.phase, child.said()
-        cause = cause_of(status, phase)
-        told = output.strip().rsplit("\n", 1)[-1]
-        if stuck is not None:
-            cause, told = Cause.DEADLINE, f"no step for {stuck:.1f} seconds"
-        elif cause in {Cause.KILLED, Cause.EXIT}:
-            told = f"exit status {status}"
-        record = CrashRecord(
-            run=self._plan.run,
-            task=self._plan.task,
-            parameters=self._plan.parameters,
-            worker=HOME,
-            pid=child.pid,
-            cause=cause,
+        _, told = record_end(
+            self._run,
+            self._plan,
+            HOME,
+            child,
             status=status,
-            doing="starting" if phase is None else phase.name.lower(),
             stuck=stuck,
-            at=time.time(),
-            step_seconds=self._plan.step_seconds,
-            start_seconds=self._plan.start_seconds,
-            output=output,
-            versions=versions(),
-            episodes=cut if _has_played(pulse) else (),
+            episodes=cut,
         )
-        try:
-            return f"{told} ({write_crash(self._run / CRASHES, record).name})"
-        except LedgerError as error:
-            return f"{told} (not recorded: {error})"
+        return told
 
     def _cut(self) -> tuple[CutEpisode, ...]:
         with contextlib.suppress(LedgerError):
@@ -242,10 +220,6 @@ class Examiner:
         if self._child is not None:
             self._child.kill()
             self._child = None
-
-
-def _has_played(pulse: Pulse | None) -> bool:
-    return pulse is not None and bool(pulse[Count.BEGUN])
 
 
 class _Lines:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ratchet.errors import PolicyError, RatchetError
-from ratchet.evaluation.examiner import Examiner
 from ratchet.evaluation.play import Episode, play
 from ratchet.evaluation.stalls import check_patience
 from ratchet.learning.trainer import Trainer, TrainingPlan, Update
@@ -33,6 +32,9 @@ from ratchet.recipes.session import Session
 from ratchet.rollout.trajectory import EpisodeRecord
 from ratchet.seeding import check_evaluation_seeds
 from ratchet.tasks.task import Task
+
+if TYPE_CHECKING:
+    from ratchet.evaluation.examiner import Examiner
 
 _FLUSH_EPISODES = 256
 _FLUSH_SECONDS = 1.0

@@ -6,6 +6,7 @@ A record is one JSON file, numbered from 1 in the order of the crashes, and neve
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,10 +16,14 @@ import numpy as np
 
 from ratchet.errors import LedgerError, PolicyError
 from ratchet.ledger.files import explain
+from ratchet.ledger.provenance import versions
 from ratchet.policies.durable import create_file, strict_json
 from ratchet.rollout.fleet.beat import Phase
 from ratchet.rollout.fleet.black_box import CutEpisode
+from ratchet.rollout.fleet.home import CRASHES
+from ratchet.rollout.fleet.process import Child
 from ratchet.rollout.fleet.restarts import Cause
+from ratchet.rollout.plan import FleetPlan
 
 FORMAT = 1
 """Version of the file; a reader refuses one that it does not know."""
@@ -79,6 +84,55 @@ def cause_of(status: int, phase: Phase | None) -> Cause:
     if phase == Phase.FAILED:
         return Cause.EXCEPTION
     return Cause.KILLED if status < 0 else Cause.EXIT
+
+
+def record_end(
+    run: Path,
+    plan: FleetPlan,
+    worker: str,
+    child: Child,
+    *,
+    status: int,
+    stuck: float | None,
+    episodes: tuple[CutEpisode, ...],
+) -> tuple[Cause, str]:
+    """Record why a process of a fleet has ended; return the cause, and what happened in a sentence.
+
+    `stuck` is for how many seconds it had been at one thing where it was killed for that, and `episodes` is
+    what it was playing.
+    """
+    pulse, output = child.pulse(), child.said()
+    phase = None if pulse is None else pulse.phase
+    doing = "starting" if phase is None else phase.name.lower()
+    cause = cause_of(status, phase)
+    if stuck is not None and cause not in {Cause.START, Cause.EXCEPTION}:
+        cause = Cause.DEADLINE
+    told = output.strip().rsplit("\n", 1)[-1]
+    if stuck is not None:
+        told = f"{doing} for {stuck:.1f} seconds"
+    elif cause in {Cause.KILLED, Cause.EXIT}:
+        told = f"exit status {status}"
+    record = CrashRecord(
+        run=plan.run,
+        task=plan.task,
+        parameters=plan.parameters,
+        worker=worker,
+        pid=child.pid,
+        cause=cause,
+        status=status,
+        doing=doing,
+        stuck=stuck,
+        at=time.time(),
+        step_seconds=plan.step_seconds,
+        start_seconds=plan.start_seconds,
+        output=output,
+        versions=versions(),
+        episodes=episodes,
+    )
+    try:
+        return cause, f"{told} ({write_crash(Path(run) / CRASHES, record).name})"
+    except LedgerError as error:
+        return cause, f"{told} (not recorded: {error})"
 
 
 def write_crash(directory: Path, record: CrashRecord) -> Path:

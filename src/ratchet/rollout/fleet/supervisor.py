@@ -19,15 +19,13 @@ from typing import Self
 
 from ratchet.errors import LedgerError, RatchetError, RecipeError
 from ratchet.ledger.lock import RunLock
-from ratchet.ledger.provenance import versions
 from ratchet.rollout.fleet.beat import FILE as BEAT
 from ratchet.rollout.fleet.beat import Count, Phase, Pulse
 from ratchet.rollout.fleet.black_box import FILE as BLACK_BOX
 from ratchet.rollout.fleet.black_box import CutEpisode, read_black_box
 from ratchet.rollout.fleet.books import close_books
-from ratchet.rollout.fleet.crash import CrashRecord, cause_of, write_crash
+from ratchet.rollout.fleet.crash import record_end
 from ratchet.rollout.fleet.home import (
-    CRASHES,
     LOG,
     SUPERVISED,
     SUPERVISION,
@@ -290,34 +288,21 @@ class _Owned:
         child = self._child
         assert child is not None
         child.kill()  # what it has started may live
-        pulse, output = child.pulse(), child.said()
+        pulse = child.pulse()
         self._child = None
         phase = None if pulse is None else pulse.phase
         if phase == Phase.ENDED and (status == 0 or stuck is not None):
             self._close_books()
             self._say("ended", "" if finished else "it was asked to end")
             return
-        cause = cause_of(status, phase)
-        if stuck is not None and cause not in {Cause.START, Cause.EXCEPTION}:
-            cause = Cause.DEADLINE
-        reason = self._record(
-            CrashRecord(
-                run=self._plan.run,
-                task=self._plan.task,
-                parameters=self._plan.parameters,
-                worker=self.name,
-                pid=child.pid,
-                cause=cause,
-                status=status,
-                doing="starting" if phase is None else phase.name.lower(),
-                stuck=stuck,
-                at=time.time(),
-                step_seconds=self._plan.step_seconds,
-                start_seconds=self._plan.start_seconds,
-                output=output,
-                versions=versions(),
-                episodes=self._cut(pulse) if cut is None else cut,
-            )
+        cause, reason = record_end(
+            self._run,
+            self._plan,
+            self.name,
+            child,
+            status=status,
+            stuck=stuck,
+            episodes=self._cut(pulse) if cut is None else cut,
         )
         finished_any = pulse is not None and pulse[Count.FINISHED] > pulse[Count.FINISHED_BEFORE]
         self._close_books()
@@ -342,19 +327,6 @@ class _Owned:
         with contextlib.suppress(LedgerError):
             return tuple(read_black_box(self._home / BLACK_BOX))
         return ()
-
-    def _record(self, record: CrashRecord) -> str:
-        """Write a crash record; return in a sentence what happened, and where that is told."""
-        told = record.output.strip().rsplit("\n", 1)[-1]
-        if record.stuck is not None:
-            told = f"{record.doing} for {record.stuck:.1f} seconds"
-        elif record.cause in {Cause.KILLED, Cause.EXIT}:
-            told = f"exit status {record.status}"
-        try:
-            path = write_crash(self._run / CRASHES, record)
-        except LedgerError as error:
-            return f"{told} (not recorded: {error})"
-        return f"{told} ({path.name})"
 
     def _close_books(self) -> None:
         with contextlib.suppress(RatchetError), taken(self._home):
