@@ -177,7 +177,7 @@ class Fleet:
         if self._last is not None and self._is_due() and not self._is_judged():
             self._promote(trainer.policy())
         while not self._is_spent():
-            self._doing = "waiting for episodes"
+            self._doing = "learning"
             update = trainer.iterate()
             self._spent = trainer.spent
             if update is None:
@@ -253,14 +253,16 @@ class Fleet:
                 f"all workers are down ({'; '.join(sorted(reasons))}), and {have} of {want} episodes "
                 f"are there; crash records are in {self._session.directory / 'crashes'}"
             )
+        self._doing = "waiting for episodes"
         time.sleep(_LOOK)
+        self._doing = "learning"  # unless it is asked again
         return True
 
     def _observe(self, update: FleetUpdate) -> None:
         """Put an update into the ledger; said again, it replaces itself."""
         returns = [episode.episode_return for episode in update.episodes]
         self._returns.append(float(np.mean(returns)))
-        self._last, self._spent, self._doing = update, update.spent, "learning"
+        self._last, self._spent = update, update.spent
         ledger, spent = self._session.ledger, update.spent
         metrics = asdict(update.metrics)
         metrics["value_error"] = metrics.pop("value_loss")
