@@ -357,6 +357,23 @@ def test_observations_beside_others_pass_the_actor_alone():
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_work_that_two_threads_share_comes_to_the_same(monkeypatch, spec):
+    policy, rng, x = random_policy(spec, 11), np.random.default_rng(12), looks(30, 12)
+    slopes = rng.normal(0, 1, (30, spec.action.n)).astype(np.float32)
+    errors = rng.normal(0, 1, 18).astype(np.float32)
+
+    def gradient(network):
+        network.differentiate(Beside(x[:18], x[18:]), lambda *_: slopes, lambda _: errors)
+        return network.gradient.copy()
+
+    alone = gradient(EntityNetwork(policy))
+    monkeypatch.setattr("ratchet.policies.network._MUCH", 0)
+    network = EntityNetwork(policy)
+    for _ in range(20):
+        np.testing.assert_array_equal(gradient(network), alone)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 def test_a_spec_is_read_as_it_is_written(spec, tmp_path):
     assert read_spec(spec.to_json()) == spec
     policy = random_policy(spec, 2)

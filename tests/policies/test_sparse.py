@@ -148,6 +148,49 @@ def test_what_the_actor_sees_beside_adds_to_its_gradient_alone(name, densities):
         np.testing.assert_allclose(network.gradient[where], expected[where], rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("name", WIDE_SPECS)
+@pytest.mark.parametrize("density", [0.03, 0.7])
+def test_work_that_two_threads_share_comes_to_the_same(monkeypatch, name, density):
+    spec = WIDE_SPECS[name]
+    policy, rng = random_policy(spec, 10), np.random.default_rng(11)
+    both, more = (rows_of(rng, n, spec.observation.size, density) for n in (40, 60))
+    slopes = rng.normal(0, 1, (100, spec.action.size)).astype(np.float32)
+    value_slopes = rng.normal(0, 1, 40).astype(np.float32)
+
+    def passes(network):
+        network.gradient[:] = np.nan
+        network.differentiate(
+            Beside(both, more), lambda *_: slopes.copy(), lambda _: value_slopes.copy()
+        )
+        return network.gradient.copy(), network.values(both), *network.outputs(more)
+
+    alone = passes(CompiledNetwork(policy))
+    monkeypatch.setattr("ratchet.policies.network._MUCH", 0)
+    network = CompiledNetwork(policy)
+    for _ in range(20):
+        shared = passes(network)
+        np.testing.assert_array_equal(shared[0], alone[0])
+        for one, other in zip(shared[1:], alone[1:], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(network.values(both[:1]), alone[1][:1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("which", ["policy", "value"])
+def test_what_a_head_raises_is_raised(monkeypatch, which):
+    monkeypatch.setattr("ratchet.policies.network._MUCH", 0)
+    spec = WIDE_SPECS["apart"]
+    network, rng = CompiledNetwork(random_policy(spec, 12)), np.random.default_rng(13)
+    x = rows_of(rng, 30, WIDE, 0.03)
+
+    def head(outputs, _=None):
+        if which == ("value" if outputs.ndim == 1 else "policy"):
+            raise ArithmeticError(which)
+        return np.ones_like(outputs)
+
+    with pytest.raises(ArithmeticError, match=which):
+        network.differentiate(x, head, head)
+
+
 def test_wide_first_weights_lie_input_by_input_and_come_back_as_they_were():
     policy = random_policy(WIDE_SPECS["apart"], 7)
     network = CompiledNetwork(policy)

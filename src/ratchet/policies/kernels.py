@@ -335,7 +335,91 @@ def forward(
 
 
 @njit(**_FLAGS)
+def weigh(
+    x: Any,
+    sizes: Any,
+    layer: Any,
+    by_input: Any,
+    begun: Any,
+    kept: Any,
+    errors: Any,
+    d_trunk: Any,
+) -> None:
+    """Write the gradient of one layer's weight and bias into `d_trunk`, from what both passes left.
+
+    A first weight whose products were `begun` elsewhere is left to whoever did so.
+    """
+    n = x.shape[0]
+    offset, at = 0, 0
+    for lower in range(layer):
+        offset += sizes[lower] * sizes[lower + 1] + sizes[lower + 1]
+        at += n * sizes[lower + 1]
+    wide, high = sizes[layer], sizes[layer + 1]
+    d_weights = d_trunk[offset : offset + wide * high]
+    d_bias = d_trunk[offset + wide * high : offset + wide * high + high]
+    error = errors[at : at + n * high].reshape(n, high)
+    below = x
+    if layer > 0:
+        below = kept[at - n * wide : at].reshape(n, wide)
+    if layer == 0 and by_input:
+        if not begun:
+            np.dot(below.T, error, d_weights.reshape(wide, high))
+    else:
+        np.dot(error.T, below, d_weights.reshape(high, wide))
+    d_bias[:] = f32(0.0)
+    for r in range(n):
+        row = error[r]
+        for c in range(high):
+            d_bias[c] += row[c]
+
+
+@njit(**_FLAGS)
 def backward(
+    x: Any,
+    sizes: Any,
+    trunk: Any,
+    activation: Any,
+    activate_last: Any,
+    by_input: Any,
+    kept: Any,
+    d_out: Any,
+    d_x: Any,
+    errors: Any,
+) -> None:
+    """Carry the gradient of a trunk's outputs down through its layers, for `weigh`.
+
+    `kept` is what `forward` left. `errors`, flat, at least ``n * sum(sizes[1:])``, receives the gradient of every
+    layer's products, and `d_x` that of the inputs, if it has rows.
+    """
+    n = x.shape[0]
+    layers = sizes.size - 1
+    offset = 0
+    at = 0
+    for layer in range(layers):
+        offset += sizes[layer] * sizes[layer + 1] + sizes[layer + 1]
+        at += n * sizes[layer + 1]
+    outputs = at
+    top = errors[at - n * sizes[layers] : at].reshape(n, sizes[layers])
+    top[:] = d_out
+    for layer in range(layers - 1, -1, -1):
+        wide, high = sizes[layer], sizes[layer + 1]
+        offset -= wide * high + high
+        at -= n * high
+        weights = trunk[offset : offset + wide * high]
+        error = errors[at : at + n * high].reshape(n, high)
+        if layer < layers - 1 or activate_last:
+            _deactivate_all(error, kept, at, outputs, activation)
+        if layer > 0:
+            lower = errors[at - n * wide : at].reshape(n, wide)
+            np.dot(error, weights.reshape(high, wide), lower)
+        elif d_x.shape[0] > 0 and by_input:
+            np.dot(error, weights.reshape(wide, high).T, d_x)
+        elif d_x.shape[0] > 0:
+            np.dot(error, weights.reshape(high, wide), d_x)
+
+
+@njit(**_FLAGS)
+def backward_and_weigh(
     x: Any,
     sizes: Any,
     trunk: Any,
@@ -347,58 +431,12 @@ def backward(
     d_out: Any,
     d_trunk: Any,
     d_x: Any,
-    scratch: Any,
-) -> Any:
-    """Write the gradient of a trunk into `d_trunk`, given the one of its outputs.
-
-    `kept` is what `forward` left. `d_x` receives the gradient of the inputs, if it has rows. `scratch`
-    is ``(2, at least n * widest)``. `d_out` is overwritten if the last layer is activated. Returned is the
-    gradient of the first layer's products ``(n, sizes[1])``, from which the caller has to make that of its
-    weight if the forward pass was `begun` for it.
-    """
-    n = x.shape[0]
-    layers = sizes.size - 1
-    offset = 0
-    at = 0
-    for layer in range(layers):
-        offset += sizes[layer] * sizes[layer + 1] + sizes[layer + 1]
-        at += n * sizes[layer + 1]
-    outputs = at
-    gradient = d_out
-    side = 0
-    for layer in range(layers - 1, -1, -1):
-        wide, high = sizes[layer], sizes[layer + 1]
-        offset -= wide * high + high
-        at -= n * high
-        weights = trunk[offset : offset + wide * high]
-        d_weights = d_trunk[offset : offset + wide * high]
-        d_bias = d_trunk[offset + wide * high : offset + wide * high + high]
-        if layer == layers - 1 and activate_last:
-            _deactivate_all(gradient, kept, at, outputs, activation)
-        below = x
-        if layer > 0:
-            below = kept[at - n * wide : at].reshape(n, wide)
-        if layer == 0 and by_input:
-            if not begun:
-                np.dot(below.T, gradient, d_weights.reshape(wide, high))
-        else:
-            np.dot(gradient.T, below, d_weights.reshape(high, wide))
-        d_bias[:] = f32(0.0)
-        for r in range(n):
-            row = gradient[r]
-            for c in range(high):
-                d_bias[c] += row[c]
-        if layer > 0:
-            lower = scratch[side, : n * wide].reshape(n, wide)
-            np.dot(gradient, weights.reshape(high, wide), lower)
-            _deactivate_all(lower, kept, at - n * wide, outputs, activation)
-            gradient = lower
-            side = 1 - side
-        elif d_x.shape[0] > 0 and by_input:
-            np.dot(gradient, weights.reshape(wide, high).T, d_x)
-        elif d_x.shape[0] > 0:
-            np.dot(gradient, weights.reshape(high, wide), d_x)
-    return gradient
+    errors: Any,
+) -> None:
+    """Do `backward`, and `weigh` for every layer."""
+    backward(x, sizes, trunk, activation, activate_last, by_input, kept, d_out, d_x, errors)
+    for layer in range(sizes.size - 1):
+        weigh(x, sizes, layer, by_input, begun, kept, errors, d_trunk)
 
 
 @njit(inline="always", **_FLAGS)

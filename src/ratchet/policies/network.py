@@ -7,10 +7,12 @@ device: `CompiledNetwork` here, `RecurrentNetwork`, and for accelerators those o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -26,6 +28,7 @@ from ratchet.policies.sparse import WIDE, Rows, SparseRows, compact, joined
 from ratchet.policies.spec import EntitySpec, PolicySpec, RecurrentSpec, Spec
 
 FloatArray = NDArray[np.float32]
+T = TypeVar("T")
 
 PolicyHead = Callable[[FloatArray, FloatArray], FloatArray | None]
 """From the actor's outputs ``(n, k)`` and last features ``(n, f)`` to the gradient of the outputs; None
@@ -33,6 +36,9 @@ leaves the actor without one."""
 
 ValueHead = Callable[[FloatArray], FloatArray]
 """From values ``(n,)`` to their gradient ``(n,)``."""
+
+Left = deque[Callable[[], None]]
+"""What two threads do together, each the next that nobody has begun."""
 
 RoutingHead = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """From a gate's weights ``(n, slots)`` and its slots ``(slots, width)`` to the gradients of both."""
@@ -165,6 +171,10 @@ class SequenceNetwork(Network, Protocol):
         ...
 
 
+_MUCH = 1 << 22
+"""Products of a pass, a row and a weight each, from which on it is worth handing over a part of the work."""
+
+
 class Trunk:
     """One trunk's slice of the parameters, with the memory that its passes need."""
 
@@ -192,7 +202,7 @@ class Trunk:
             self._rows = len(x)
             parts = 2 if self.activation == kernels.GELU else 1
             self.kept = np.empty(parts * self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
-            self.scratch = np.empty((2, self._rows * int(self.sizes.max())), dtype=np.float32)
+            self.errors = np.empty(self._rows * int(self.sizes[1:].sum()), dtype=np.float32)
         sparse = isinstance(x, SparseRows)
         if isinstance(x, SparseRows):
             wide, high = int(self.sizes[0]), int(self.sizes[1])
@@ -210,6 +220,11 @@ class Trunk:
         )
         return result
 
+    def products(self, x: Rows) -> int:
+        """Return how many products a pass of so many rows makes, those with sparse rows left out."""
+        spared = int(self.sizes[0] * self.sizes[1]) if isinstance(x, SparseRows) else 0
+        return len(x) * (self.parameters.size - spared)
+
     def features(self, x: Rows) -> FloatArray:
         """Return the input of the last layer, as the latest `forward` of `x` computed it."""
         if len(self.sizes) == 2:
@@ -218,25 +233,92 @@ class Trunk:
         end = n * int(self.sizes[1:-1].sum())
         return self.kept[end - n * width : end].reshape(n, width)
 
-    def backward(self, x: Rows, d_out: FloatArray, d_x: FloatArray) -> None:
-        """Fill the gradient, and `d_x` if it has rows, after a `forward` of the same `x`."""
-        first: FloatArray = kernels.backward(
+    def backward(
+        self, x: Rows, d_out: FloatArray, d_x: FloatArray, left: Left | None = None
+    ) -> None:
+        """Fill the gradient, and `d_x` if it has rows, after a `forward` of the same `x`.
+
+        Where that is much work, the gradients of the weights are `left` to whoever has time, if there is such a
+        list: until all on it is done, `x` has to stay as it is.
+        """
+        architecture = self.activation, self.activate_last, self.by_input
+        if left is not None and self.products(x) >= _MUCH:
+            kernels.backward(
+                _rows_of(x),
+                self.sizes,
+                self.parameters,
+                *architecture,
+                self.kept,
+                d_out,
+                d_x,
+                self.errors,
+            )
+            left.extend(partial(self._weigh, x, layer) for layer in range(len(self.sizes) - 1))
+            return
+        kernels.backward_and_weigh(
             _rows_of(x),
             self.sizes,
             self.parameters,
-            self.activation,
-            self.activate_last,
-            self.by_input,
+            *architecture,
             isinstance(x, SparseRows),
             self.kept,
             d_out,
             self.gradient,
             d_x,
-            self.scratch,
+            self.errors,
         )
+        self._weigh_sparse(x)
+
+    def _weigh(self, x: Rows, layer: int) -> None:
+        """Fill the gradient of one layer."""
+        kernels.weigh(
+            _rows_of(x),
+            self.sizes,
+            layer,
+            self.by_input,
+            isinstance(x, SparseRows),
+            self.kept,
+            self.errors,
+            self.gradient,
+        )
+        if layer == 0:
+            self._weigh_sparse(x)
+
+    def _weigh_sparse(self, x: Rows) -> None:
+        """Fill the gradient of the first weight, if that is not the kernels' to fill."""
         if isinstance(x, SparseRows):
             wide, high = int(self.sizes[0]), int(self.sizes[1])
-            x.weight_gradient(first, self.gradient[: wide * high].reshape(wide, high))
+            error = self.errors[: len(x) * high].reshape(len(x), high)
+            x.weight_gradient(error, self.gradient[: wide * high].reshape(wide, high))
+
+
+def work_off(left: Left) -> None:
+    """Do what is left to do, until somebody has taken the last of it."""
+    while True:
+        try:
+            work = left.popleft()
+        except IndexError:
+            return
+        work()
+
+
+def side_by_side(
+    pool: ThreadPoolExecutor, here: Callable[[], None], beside: Callable[[], None], left: Left
+) -> None:
+    """Do two things at once, the second in the pool's thread, and in both threads what the two leave."""
+
+    def and_the_rest() -> None:
+        beside()
+        work_off(left)
+
+    there = [pool.submit(and_the_rest)]
+    here()
+    if left:
+        # That thread may have come to its end before there was anything left.
+        there.append(pool.submit(work_off, left))
+    work_off(left)
+    for each in there:
+        each.result()
 
 
 def _rows_of(x: Rows) -> FloatArray:
@@ -250,8 +332,8 @@ _NO_ROWS = np.empty((0, 0), dtype=np.float32)
 class CompiledNetwork:
     """A multilayer perceptron on the CPU, in compiled kernels; actor and critic run side by side.
 
-    The two trunks share nothing but the mini-batch, so each has its own thread; every sum is still
-    taken in one order, and results do not depend on timing.
+    The two trunks share nothing but the mini-batch, so each has its own thread, and the one that is done first
+    helps the other; every sum is still taken in one order, and results do not depend on timing.
     """
 
     return_scale = 1.0
@@ -277,18 +359,29 @@ class CompiledNetwork:
             )
 
         self._actor, self._critic = trunk("actor"), trunk("critic")
+        # Passes over many rows, forward alone, are made by both threads.
+        self._actors, self._critics = (self._actor, trunk("actor")), (self._critic, trunk("critic"))
         self._shared = trunk("shared", activate_last=True) if spec.shared else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="critic")
 
     def values(self, x: Rows) -> FloatArray:
         """Return values ``(n,)`` of what the network sees, ``(n, size)``."""
-        return self._critic.forward(self._features(x))[:, 0].copy()
+
+        def read(trunk: Trunk, seen: Rows) -> FloatArray:
+            return trunk.forward(seen)[:, 0].copy()
+
+        return np.concatenate(self._in_halves(read, self._critics, self._features(x)))
 
     def outputs(self, x: Rows) -> tuple[FloatArray, FloatArray]:
         """Return the actor's outputs ``(n, k)`` and its last features ``(n, f)``."""
-        seen = self._features(x)
-        outputs = self._actor.forward(seen).copy()
-        return outputs, self._actor.features(seen).copy()
+
+        def read(trunk: Trunk, seen: Rows) -> tuple[FloatArray, FloatArray]:
+            outputs = trunk.forward(seen).copy()
+            return outputs, trunk.features(seen).copy()
+
+        parts = self._in_halves(read, self._actors, self._features(x))
+        outputs, features = (np.concatenate(one) for one in zip(*parts, strict=True))
+        return outputs, features
 
     def differentiate(
         self,
@@ -306,9 +399,13 @@ class CompiledNetwork:
             self._differentiate_actor(acted, policy_head, _NO_ROWS)
             return
         if self._shared is None:
-            critic = self._pool.submit(self._differentiate_critic, both, value_head, _NO_ROWS)
-            self._differentiate_actor(acted, policy_head, _NO_ROWS)
-            critic.result()
+            left: Left = deque()
+            side_by_side(
+                self._pool,
+                lambda: self._differentiate_actor(acted, policy_head, _NO_ROWS, left),
+                lambda: self._differentiate_critic(both, value_head, _NO_ROWS, left),
+                left,
+            )
             return
         seen = self._shared.forward(acted)
         valued = seen[: len(both)]
@@ -318,13 +415,27 @@ class CompiledNetwork:
         d_actor[: len(both)] += d_critic
         self._shared.backward(acted, d_actor, _NO_ROWS)
 
+    def _in_halves(
+        self, read: Callable[[Trunk, Rows], T], trunks: tuple[Trunk, Trunk], x: Rows
+    ) -> list[T]:
+        """Return what is read of a trunk that passes over the rows: in two halves at once, if they are many."""
+        if len(x) < 2 or trunks[0].products(x) < _MUCH:
+            return [read(trunks[0], x)]
+        middle = len(x) // 2
+        second = self._pool.submit(read, trunks[1], x[middle:])
+        return [read(trunks[0], x[:middle]), second.result()]
+
     def _features(self, x: Rows) -> Rows:
         """Return what both trunks see."""
         seen = compact(x)
         return seen if self._shared is None else self._shared.forward(seen)
 
     def _differentiate_actor(
-        self, x: Rows, policy_head: PolicyHead | None, d_x: FloatArray
+        self,
+        x: Rows,
+        policy_head: PolicyHead | None,
+        d_x: FloatArray,
+        left: Left | None = None,
     ) -> None:
         d_outputs = None
         if policy_head is not None:
@@ -333,11 +444,17 @@ class CompiledNetwork:
         if d_outputs is None:
             self._actor.gradient[:] = 0.0
         else:
-            self._actor.backward(x, d_outputs, d_x)
+            self._actor.backward(x, d_outputs, d_x, left)
 
-    def _differentiate_critic(self, x: Rows, value_head: ValueHead | None, d_x: FloatArray) -> None:
+    def _differentiate_critic(
+        self,
+        x: Rows,
+        value_head: ValueHead | None,
+        d_x: FloatArray,
+        left: Left | None = None,
+    ) -> None:
         if value_head is None:
             self._critic.gradient[:] = 0.0
             return
         d_values = value_head(self._critic.forward(x)[:, 0])
-        self._critic.backward(x, d_values.reshape(-1, 1), d_x)
+        self._critic.backward(x, d_values.reshape(-1, 1), d_x, left)

@@ -1,10 +1,12 @@
 """A policy that knows entities, as it learns: matrix products over all tokens of a mini-batch, and the way back.
 
-Actor and critic share nothing but the mini-batch, so each has its own thread, as in `network`.
+Actor and critic share nothing but the mini-batch, so each has its own thread, and what gradients of weights one
+leaves the other takes, as in `network`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -26,10 +28,12 @@ from ratchet.policies.network import (
     Beside,
     FloatArray,
     Layout,
+    Left,
     PolicyHead,
     RoutingHead,
     Trunk,
     ValueHead,
+    side_by_side,
 )
 from ratchet.policies.policy import Policy
 from ratchet.policies.sparse import Rows, compact, joined
@@ -105,9 +109,13 @@ class EntityNetwork:
             self._differentiate_critic(both, value_head)
             self._differentiate_actor(acted, policy_head)
             return
-        critic = self._pool.submit(self._differentiate_critic, both, value_head)
-        self._differentiate_actor(acted, policy_head)
-        critic.result()
+        left: Left = deque()
+        side_by_side(
+            self._pool,
+            lambda: self._differentiate_actor(acted, policy_head, left),
+            lambda: self._differentiate_critic(both, value_head, left),
+            left,
+        )
 
     def _vectors_in(self, flat: FloatArray) -> dict[str, FloatArray]:
         """Return the tower's vectors, as views."""
@@ -116,14 +124,18 @@ class EntityNetwork:
         vectors["scores"] = flat[layout.span(scores_of(self._spec))].reshape(-1, wide + 1)
         return vectors
 
-    def _differentiate_critic(self, x: Rows, value_head: ValueHead | None) -> None:
+    def _differentiate_critic(
+        self, x: Rows, value_head: ValueHead | None, left: Left | None = None
+    ) -> None:
         if value_head is None:
             self._critic.gradient[:] = 0.0
             return
         d_values = value_head(self._critic.forward(x)[:, 0])
-        self._critic.backward(x, d_values.reshape(-1, 1), _NO_ROWS)
+        self._critic.backward(x, d_values.reshape(-1, 1), _NO_ROWS, left)
 
-    def _differentiate_actor(self, x: Rows, policy_head: PolicyHead | None) -> None:
+    def _differentiate_actor(
+        self, x: Rows, policy_head: PolicyHead | None, left: Left | None = None
+    ) -> None:
         d_logits = None
         if policy_head is not None:
             found = self._finder.find(x)
@@ -131,28 +143,30 @@ class EntityNetwork:
         if d_logits is None:
             self._actor_gradient[:] = 0.0
         else:
-            self._backward(found, d_logits)
+            self._backward(found, d_logits, left)
 
-    def _backward(self, found: Found, d_logits: FloatArray) -> None:
+    def _backward(self, found: Found, d_logits: FloatArray, left: Left | None) -> None:
         """Carry the gradient of the logits back through the latest pass of the tower, of `found`."""
-        d_tokens, d_hidden = self._unscore(found, d_logits)
+        d_tokens, d_hidden = self._unscore(found, d_logits, left)
         for number in reversed(range(self._spec.blocks)):
-            self._unpass(number, found, d_tokens)
+            self._unpass(number, found, d_tokens, left)
         d_row = np.empty_like(d_hidden)
-        self._parts["row"].backward(self._tower.hidden, d_tokens[found.own], d_row)
-        self._parts[REST].backward(found.rest, d_hidden + d_row, _NO_ROWS)
+        self._parts["row"].backward(self._tower.hidden, d_tokens[found.own], d_row, left)
+        self._parts[REST].backward(found.rest, d_hidden + d_row, _NO_ROWS, left)
         for one in self._spec.entities.sets:
             members, part = found.members[one.name], self._parts[f"entities.{one.name}"]
             d_members = d_tokens[members.tokens]
             if len(members):
-                part.backward(members.numbers, d_members, _NO_ROWS)
+                part.backward(members.numbers, d_members, _NO_ROWS, left)
             else:
                 part.gradient[:] = 0.0
             if one.ordered:
                 d_places = self._slopes[f"entities.{one.name}.places"]
                 entity_kernels.gather(d_members, members.places, d_places)
 
-    def _unscore(self, found: Found, d_logits: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _unscore(
+        self, found: Found, d_logits: FloatArray, left: Left | None
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the gradients of the tokens before the last norm, and of what is hidden below the row's own."""
         tower, entities, wide = self._tower, self._spec.entities, self._spec.width
         tokens = tower.last.after
@@ -160,7 +174,7 @@ class EntityNetwork:
         d_features = np.zeros_like(tower.features)
         if entities.alone:
             d_alone = np.ascontiguousarray(d_logits[:, tower.alone])
-            self._parts["action_net.alone"].backward(tower.features, d_alone, d_features)
+            self._parts["action_net.alone"].backward(tower.features, d_alone, d_features, left)
         d_tokens[found.own] = d_features[:, :wide]
         entity_kernels.unscore_singles(
             tokens,
@@ -178,24 +192,24 @@ class EntityNetwork:
                 continue
             d_wanted, d_left = np.empty_like(seen.wanted), np.empty_like(seen.left)
             entity_kernels.unscore_pairs(seen.wanted, tokens, links, d_logits, d_wanted, d_tokens)
-            part.backward(seen.left, d_wanted, d_left)
+            part.backward(seen.left, d_wanted, d_left, left)
             d_tokens[found.members[pair.left].tokens] += d_left
         d_before = np.zeros_like(tokens)
         self._unnorm("norm", tower.last, d_tokens, d_before)
         return d_before, d_features[:, wide:]
 
-    def _unpass(self, number: int, found: Found, d_tokens: FloatArray) -> None:
+    def _unpass(self, number: int, found: Found, d_tokens: FloatArray, left: Left | None) -> None:
         """Turn the gradient of the tokens behind a block into that of those before it."""
         block, name = self._tower.blocks[number], f"blocks.{number}"
         d_after = np.empty_like(d_tokens)
-        self._parts[f"{name}.between"].backward(block.between.after, d_tokens, d_after)
+        self._parts[f"{name}.between"].backward(block.between.after, d_tokens, d_after, left)
         self._unnorm(f"{name}.between.norm", block.between, d_after, d_tokens)
-        self._parts[f"{name}.attention.out"].backward(block.attended, d_tokens, d_after)
+        self._parts[f"{name}.attention.out"].backward(block.attended, d_tokens, d_after, left)
         d_mixed = np.empty_like(block.mixed)
         entity_kernels.unattend(
             block.mixed, found.starts, self._spec.heads, block.weights, d_after, d_mixed
         )
-        self._parts[f"{name}.attention.in"].backward(block.seen.after, d_mixed, d_after)
+        self._parts[f"{name}.attention.in"].backward(block.seen.after, d_mixed, d_after, left)
         self._unnorm(f"{name}.attention.norm", block.seen, d_after, d_tokens)
 
     def _unnorm(self, name: str, seen: Normed, d_after: FloatArray, d_before: FloatArray) -> None:
