@@ -148,7 +148,9 @@ def test_any_flipped_byte_is_refused(whole, data):
     damaged[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         file.write_bytes(damaged)
-        with pytest.raises(PolicyError, match=rf"refused: .*{file.name}"):
+        # One bit makes a later format of the manifest's: that is refused in other words.
+        later = r"has the format [2-9]; this version reads 1"
+        with pytest.raises(PolicyError, match=rf"refused: .*{file.name}|{later}"):
             read_checkpoint(whole)
     finally:
         file.write_bytes(content)

@@ -173,7 +173,7 @@ def _read_verified(directory: Path) -> dict[str, bytes]:
         expected = {
             name: (int(entry["size"]), str(entry["sha256"])) for name, entry in listed.items()
         }
-        if version == FORMAT and manifest != _manifest(listed):
+        if version < 1 or (version == FORMAT and manifest != _manifest(listed)):
             raise _DamageError(f"{MANIFEST} is damaged")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise _DamageError(f"{MANIFEST} is damaged") from error
