@@ -148,9 +148,7 @@ def test_any_flipped_byte_is_refused(whole, data):
     damaged[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         file.write_bytes(damaged)
-        # One bit makes a later format of the manifest's: that is refused in other words.
-        later = r"has the format [2-9]; this version reads 1"
-        with pytest.raises(PolicyError, match=rf"refused: .*{file.name}|{later}"):
+        with pytest.raises(PolicyError, match=rf"refused: .*{file.name}"):
             read_checkpoint(whole)
     finally:
         file.write_bytes(content)
@@ -205,6 +203,17 @@ def test_a_newer_format_is_refused_as_such(tmp_path, monkeypatch):
     place = publish(invented(), tmp_path / "one")
     monkeypatch.undo()
     with pytest.raises(PolicyError, match="format 2; this version reads 1"):
+        read_checkpoint(place)
+
+
+@pytest.mark.parametrize("format_", ["0", "2", "-1", '"1"', "null", "1.5"])
+def test_a_format_that_its_hash_does_not_know_is_damage(tmp_path, format_):
+    place = publish(invented(), tmp_path / "one")
+    manifest = place / "manifest.json"
+    manifest.write_bytes(
+        manifest.read_bytes().replace(b'"format":1', b'"format":' + format_.encode())
+    )
+    with pytest.raises(PolicyError, match=r"refused: manifest.json is damaged"):
         read_checkpoint(place)
 
 
