@@ -3,11 +3,11 @@
 One update of a clone of the Spire heuristic on eight of its games: values and advantages, four epochs of PPO with the
 anchor to demonstrations, and the look at how far the policy has moved; the second one of a learner, as its memory
 comes from the operating system in the first. The limits are the products of the four epochs
-alone, forward, for the weights and for the layers below, of actor and critic in a thread each:
-once as any dense library makes them, by the BLAS that NumPy brings, and once as this update makes them,
-where the first layer, of which three quarters of the work would be products with zeros, takes the other numbers alone.
-The actor, which sees the demonstrations too, has more to do than the critic, whose thread helps it in the update: the
-last row's limit is half the time that one thread needs for all of these products.
+alone, forward, for the weights and for the layers below. As this update makes them, the first layer, of which three
+quarters of the work would be products with zeros, takes the other numbers alone; a dense library makes them all, by
+the BLAS that NumPy brings. In the update both threads share the work, so its limit is half the time that
+one thread needs for all of them. The two other limits have actor and critic in a thread each, of which the actor, that sees the
+demonstrations too, has more to do.
 
 What bounds it beside the products: GELU and its slope, Adam on 3.6 million parameters, of which the first layers' are
 nine tenths, and the gathering of mini-batches.
@@ -151,9 +151,9 @@ def measure(*, quick: bool) -> Result:
     for size in sizes:
         ours = Series("update", found[size]["update"], "s")
         for name, peer, at_most in (
-            ("products as it makes them", "sparse", 1.5),
-            ("dense products", "dense", None),
-            ("products as it makes them, shared evenly", "even", None),
+            ("products as it makes them", "even", 1.5),
+            ("same, a thread for each network", "sparse", None),
+            ("dense products, a thread for each network", "dense", None),
         ):
             rows.append(
                 Comparison(
